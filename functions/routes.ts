@@ -1,0 +1,127 @@
+// THE route table. The router, authorisation, the local gateway, the README's table of endpoints and the
+// load balancer's URL map are made from it; nothing else knows a path.
+
+import type { Need } from '#shared/auth/access.ts';
+
+export interface Route {
+  /** The endpoint's number in the distribution specification, or our word where it has none. */
+  readonly id: string;
+  readonly methods: readonly string[];
+  readonly path: string;
+  /** `function/action`: the folder and the file that answer. */
+  readonly run: string;
+  readonly needs: Need;
+}
+
+export const routes = [
+  {
+    id: 'token',
+    methods: ['GET', 'POST'],
+    path: '/v2/token',
+    run: 'token/issue',
+    needs: 'nothing',
+  },
+  { id: 'end-1', methods: ['GET', 'HEAD'], path: '/v2/', run: 'discovery/support', needs: 'login' },
+  { id: 'end-1', methods: ['GET', 'HEAD'], path: '/v2', run: 'discovery/support', needs: 'login' },
+  {
+    id: 'catalog',
+    methods: ['GET'],
+    path: '/v2/_catalog',
+    run: 'discovery/catalog',
+    needs: 'catalog',
+  },
+  {
+    id: 'end-8',
+    methods: ['GET'],
+    path: '/v2/{name}/tags/list',
+    run: 'discovery/tags',
+    needs: 'pull',
+  },
+  {
+    id: 'end-12',
+    methods: ['GET'],
+    path: '/v2/{name}/referrers/{digest}',
+    run: 'discovery/referrers',
+    needs: 'pull',
+  },
+  {
+    id: 'end-3',
+    methods: ['GET', 'HEAD'],
+    path: '/v2/{name}/manifests/{reference}',
+    run: 'manifests/get',
+    needs: 'pull',
+  },
+  {
+    id: 'end-7',
+    methods: ['PUT'],
+    path: '/v2/{name}/manifests/{reference}',
+    run: 'manifests/put',
+    needs: 'push',
+  },
+  {
+    id: 'end-9',
+    methods: ['DELETE'],
+    path: '/v2/{name}/manifests/{reference}',
+    run: 'manifests/delete',
+    needs: 'delete',
+  },
+  {
+    id: 'end-4, end-11',
+    methods: ['POST'],
+    path: '/v2/{name}/blobs/uploads/',
+    run: 'uploads/start',
+    needs: 'push',
+  },
+  {
+    id: 'end-4, end-11',
+    methods: ['POST'],
+    path: '/v2/{name}/blobs/uploads',
+    run: 'uploads/start',
+    needs: 'push',
+  },
+  {
+    id: 'end-5',
+    methods: ['PATCH'],
+    path: '/v2/{name}/blobs/uploads/{session}',
+    run: 'uploads/append',
+    needs: 'push',
+  },
+  {
+    id: 'end-6',
+    methods: ['PUT'],
+    path: '/v2/{name}/blobs/uploads/{session}',
+    run: 'uploads/finish',
+    needs: 'push',
+  },
+  {
+    id: 'end-13',
+    methods: ['GET'],
+    path: '/v2/{name}/blobs/uploads/{session}',
+    run: 'uploads/status',
+    needs: 'push',
+  },
+  {
+    id: 'end-14',
+    methods: ['DELETE'],
+    path: '/v2/{name}/blobs/uploads/{session}',
+    run: 'uploads/cancel',
+    needs: 'push',
+  },
+  {
+    id: 'end-2',
+    methods: ['GET', 'HEAD'],
+    path: '/v2/{name}/blobs/{digest}',
+    run: 'blobs/get',
+    needs: 'pull',
+  },
+  {
+    id: 'end-10',
+    methods: ['DELETE'],
+    path: '/v2/{name}/blobs/{digest}',
+    run: 'blobs/delete',
+    needs: 'delete',
+  },
+] as const satisfies readonly Route[];
+
+/** Every `function/action` there is. */
+export type ActionName = (typeof routes)[number]['run'];

@@ -1,0 +1,17 @@
+// The services an action may use. Who makes them decides where Berth runs: infra/local on one machine.
+
+import type { AccessServices } from '#shared/auth/access.ts';
+import type { TokenIssuer } from '#shared/auth/token.ts';
+import type { Log } from '#shared/log.ts';
+import type { StateKey } from '#shared/registry/sessions.ts';
+import type { Store } from '#shared/registry/store.ts';
+
+export interface Services extends Store, AccessServices {
+  /** The location that a host stands for. */
+  locationOf(host: string): string;
+  /** Signs tokens: only the function `token` uses it. */
+  readonly issuer: TokenIssuer;
+  /** Sign upload sessions: the first signs, all verify. */
+  readonly stateKeys: readonly StateKey[];
+  readonly log: Log;
+}

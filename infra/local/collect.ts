@@ -1,0 +1,18 @@
+// `npm run collect`: one run of the collector over a data directory that no server has open.
+
+import { collectOnce } from '#shared/registry/collect.ts';
+import { location, openRegistry } from './registry.ts';
+import { readSettings } from './settings.ts';
+
+/** Collects; on failure says why on standard error and exits with 1. */
+export async function main(): Promise<void> {
+  try {
+    const registry = await openRegistry(readSettings(process.env));
+    const { reviewed, blobs, bytes } = await collectOnce(registry.services, location);
+    registry.close();
+    process.stdout.write(`${reviewed} reviewed, ${blobs} blobs deleted, ${bytes} bytes freed\n`);
+  } catch (error) {
+    process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}

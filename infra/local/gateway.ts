@@ -1,0 +1,87 @@
+// The laptop's load balancer: one HTTP server before all functions.
+
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { serve } from '#functions/serve.ts';
+import type { Services } from '#functions/services.ts';
+import { errorEnvelope, RegistryError } from '#shared/oci/errors.ts';
+import { headerBytesMax } from '#shared/oci/limits.ts';
+
+export interface Gateway {
+  readonly port: number;
+  /** Finishes the requests in flight, takes no more, and resolves when the last is done. */
+  stop(): Promise<void>;
+}
+
+/** How long a connection may say nothing in the midst of a request before it is taken for gone. */
+const silenceMs = 2 * 60 * 1000;
+
+export async function startGateway(
+  services: Services,
+  { host, port }: { host: string; port: number },
+): Promise<Gateway> {
+  const handler = serve(services);
+  const server = createServer(
+    {
+      maxHeaderSize: headerBytesMax,
+      // A layer takes as long as the client's line needs: silence is bounded, not the whole.
+      requestTimeout: 0,
+      keepAliveTimeout: 65_000,
+    },
+    (request, response) => {
+      handler(request, response).catch((error: unknown) => {
+        services.log('ERROR', 'a request was left unanswered', { error: String(error) });
+        response.destroy();
+      });
+    },
+  );
+  server.timeout = silenceMs;
+  server.on('clientError', refuse);
+  await listen(server, host, port);
+  return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
+}
+
+/** Answers what is not HTTP, or has more headers than `headerBytesMax`, in the registry's own form. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const overflow = error.code === 'HPE_HEADER_OVERFLOW';
+  const refusal = new RegistryError('SIZE_INVALID', {
+    message: overflow
+      ? `the headers are larger than ${headerBytesMax} bytes`
+      : 'this is not a request in HTTP/1.1',
+  });
+  const body = errorEnvelope(refusal, crypto.randomUUID());
+  const status = overflow ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => {
+      const taken = `PORT ${port} is taken on ${host}: another program listens there`;
+      reject(error.code === 'EADDRINUSE' ? new Error(taken) : error);
+    };
+    server.once('error', fail);
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off('error', fail);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // A connection that is kept alive becomes idle only when its request is answered.
+    const idle = setInterval(() => server.closeIdleConnections(), 50);
+    server.close((error) => {
+      clearInterval(idle);
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+  });
+}

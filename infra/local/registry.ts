@@ -1,0 +1,77 @@
+// The composition root on one machine: settings → stores → services.
+
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JWK } from 'jose';
+import type { Services } from '#functions/services.ts';
+import { createDirectory } from '#shared/auth/credentials.ts';
+import { sha256 } from '#shared/auth/robots.ts';
+import { createIssuer, createVerifier } from '#shared/auth/token.ts';
+import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
+import { lockDirectory } from '#shared/embedded/lock.ts';
+import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
+import { stderrLog } from '#shared/log.ts';
+import { sessionSecondsMax } from '#shared/oci/limits.ts';
+import { systemClock } from '#shared/ports/clock.ts';
+import { loadSecrets } from './secrets.ts';
+import type { Settings } from './settings.ts';
+
+/** The one location of a registry that knows no hosts. */
+export const location = 'local';
+
+export interface LocalRegistry {
+  readonly services: Services;
+  /** The admin's password, at the start that made it. */
+  readonly newPassword: string | undefined;
+  close(): void;
+}
+
+/**
+ * Opens a data directory, making it where there is none. What a crash left behind is cleared away.
+ * @throws Error when another process has it open
+ */
+export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
+  const { dataDirectory, adminPassword, anonymousPull } = settings;
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const lock = lockDirectory(dataDirectory);
+  const clock = systemClock;
+  const { secrets, newPassword } = await loadSecrets(dataDirectory);
+  const documents = openSqliteDocuments({ file: join(dataDirectory, 'documents.sqlite'), clock });
+  const blobs = await openFileBlobs({ directory: join(dataDirectory, 'blobs') });
+  const expireParts = () => blobs.expireParts(clock.now() - sessionSecondsMax * 1000);
+  await expireParts();
+  const expiry = setInterval(
+    () => {
+      expireParts().catch((error: unknown) =>
+        stderrLog('ERROR', 'parts were not expired', { error: String(error) }),
+      );
+    },
+    60 * 60 * 1000,
+  ).unref();
+  const adminSha256 = adminPassword === '' ? secrets.adminSha256 : sha256(adminPassword);
+  return {
+    services: {
+      documents,
+      blobs,
+      clock,
+      locationOf: () => location,
+      directory: createDirectory(documents, adminSha256),
+      policy: { anonymousPull },
+      issuer: await createIssuer(secrets.tokenKey, clock),
+      verifier: await createVerifier([publicPart(secrets.tokenKey)], clock),
+      stateKeys: secrets.stateKeys,
+      log: stderrLog,
+    },
+    newPassword: adminPassword === '' ? newPassword : undefined,
+    close: () => {
+      clearInterval(expiry);
+      documents.close();
+      lock.release();
+    },
+  };
+}
+
+function publicPart(key: JWK): JWK {
+  const { d: _private, ...rest } = key;
+  return rest;
+}

@@ -1,0 +1,64 @@
+// The secrets of the registry on one machine: made at the first start, kept with the data, readable by
+// its owner alone. (In the cloud they lie in Secret Manager.)
+
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair } from 'jose';
+import * as v from 'valibot';
+import { newSecret, sha256 } from '#shared/auth/robots.ts';
+
+const secretsSchema = v.object({
+  /** Signs tokens: a private ES256 JWK. */
+  tokenKey: v.looseObject({ kty: v.string(), kid: v.string() }),
+  stateKeys: v.array(v.object({ id: v.string(), secret: v.string() })),
+  /** Of the password that was made, when none was set. */
+  adminSha256: v.string(),
+});
+
+export type Secrets = v.InferOutput<typeof secretsSchema>;
+
+/**
+ * Reads the secrets of a data directory, or makes them.
+ * @returns with them the admin's password, at the one moment that it is known: when it was just made
+ */
+export async function loadSecrets(
+  directory: string,
+): Promise<{ secrets: Secrets; newPassword: string | undefined }> {
+  const file = join(directory, 'secrets.json');
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text !== undefined) {
+    return { secrets: v.parse(secretsSchema, JSON.parse(text)), newPassword: undefined };
+  }
+  const newPassword = newSecret();
+  const secrets = await makeSecrets(newPassword);
+  await writePrivate(directory, file, JSON.stringify(secrets, undefined, 2));
+  return { secrets, newPassword };
+}
+
+async function makeSecrets(password: string): Promise<Secrets> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  return {
+    tokenKey: { ...jwk, kty: jwk.kty ?? 'EC', kid: 'local-1' },
+    stateKeys: [{ id: 'local-1', secret: newSecret() }],
+    adminSha256: sha256(password),
+  };
+}
+
+/** Whole or not at all, and durable: the password in it is printed but once. */
+async function writePrivate(directory: string, file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`;
+  const handle = await open(temporary, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  const parent = await open(directory, 'r');
+  await parent.sync().finally(() => parent.close());
+}

@@ -1,0 +1,87 @@
+// The settings of the registry on one machine: a table, read once, failing loudly at start.
+
+import * as v from 'valibot';
+
+const projects = v.pipe(
+  v.string(),
+  v.regex(
+    /^(\*|[a-z0-9][a-z0-9._/-]*(\s*,\s*[a-z0-9][a-z0-9._/-]*)*)?$/,
+    'must be project names separated by commas, or *',
+  ),
+  v.transform((text) =>
+    text === '*'
+      ? ('*' as const)
+      : new Set(
+          text
+            .split(',')
+            .map((part) => part.trim())
+            .filter(Boolean),
+        ),
+  ),
+);
+
+/** Variable → what it may be, what it is when it is not set, and what it means (the README's table). */
+export const settings = {
+  PORT: {
+    schema: v.pipe(
+      v.string(),
+      v.regex(/^\d{1,5}$/, 'must be a port number'),
+      v.transform(Number),
+      v.maxValue(65_535, 'must be at most 65535'),
+    ),
+    fallback: '5000',
+    meaning: 'the port; 0 takes any that is free',
+  },
+  HOST: {
+    schema: v.pipe(v.string(), v.regex(/^[0-9A-Za-z.:-]+$/, 'must be an address or a host name')),
+    fallback: '127.0.0.1',
+    meaning: 'the address to listen on; `0.0.0.0` for all',
+  },
+  BERTH_DATA: {
+    schema: v.pipe(v.string(), v.minLength(1, 'must be a directory')),
+    fallback: '.data',
+    meaning: 'the directory everything is kept in',
+  },
+  BERTH_ADMIN_PASSWORD: {
+    schema: v.pipe(
+      v.string(),
+      v.check((text) => text === '' || text.length >= 8, 'must have 8 characters or more'),
+    ),
+    fallback: '',
+    meaning:
+      'the password of the user `admin`; when not set, one is made, kept with the data and printed once',
+  },
+  BERTH_ANONYMOUS_PULL: {
+    schema: projects,
+    fallback: '',
+    meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
+  },
+} as const;
+
+export interface Settings {
+  readonly port: number;
+  readonly host: string;
+  readonly dataDirectory: string;
+  /** Empty when none was set. */
+  readonly adminPassword: string;
+  readonly anonymousPull: ReadonlySet<string> | '*';
+}
+
+/** Reads the settings. @throws Error that names the variable and says what it must be */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const value = <N extends keyof typeof settings>(
+    name: N,
+  ): v.InferOutput<(typeof settings)[N]['schema']> => {
+    const { schema, fallback } = settings[name];
+    const result = v.safeParse(schema, environment[name] ?? fallback);
+    if (result.success) return result.output as v.InferOutput<(typeof settings)[N]['schema']>;
+    throw new Error(`${name} ${result.issues[0].message}`);
+  };
+  return {
+    port: value('PORT'),
+    host: value('HOST'),
+    dataDirectory: value('BERTH_DATA'),
+    adminPassword: value('BERTH_ADMIN_PASSWORD'),
+    anonymousPull: value('BERTH_ANONYMOUS_PULL'),
+  };
+}

@@ -1,0 +1,40 @@
+// The challenge: where to get a token and for what (RFC 6750 section 3, Docker token specification).
+
+import { RegistryError } from '../oci/errors.ts';
+import { formatScope, type Scope } from './scope.ts';
+
+/**
+ * 401, with where to get a token. Realm first and no space after a comma: some clients split there.
+ * @param options.scope what the route needs; a ping needs none
+ * @param options.error RFC 6750's word where a token came and was not good enough
+ */
+export function unauthorized(
+  origin: string,
+  host: string,
+  options: {
+    readonly message: string;
+    readonly scope?: Scope | undefined;
+    readonly error?: 'invalid_token' | 'insufficient_scope';
+  },
+): RegistryError {
+  const { message, scope, error } = options;
+  const parts = [
+    `realm="${origin}/v2/token"`,
+    `service="${host}"`,
+    ...(scope === undefined ? [] : [`scope="${formatScope(scope)}"`]),
+    ...(error === undefined ? [] : [`error="${error}"`]),
+  ];
+  return new RegistryError('UNAUTHORIZED', {
+    message,
+    detail: scope,
+    headers: { 'WWW-Authenticate': `Bearer ${parts.join(',')}` },
+  });
+}
+
+/** 403: the credentials are good, and do not allow this. */
+export function denied({ type, name, actions }: Scope): RegistryError {
+  return new RegistryError('DENIED', {
+    message: `you may not ${actions.join(', ')} ${name}: ask an owner of the project for the right to`,
+    detail: { type, name, actions },
+  });
+}

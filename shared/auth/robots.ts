@@ -1,0 +1,84 @@
+// Robots: accounts for machines, each of one project. Their secrets are 256 random bits, shown once,
+// stored as SHA-256: what cannot be guessed needs no slow hash.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../ports/clock.ts';
+import type { Documents, Key } from '../ports/documents.ts';
+import type { Principal, Role } from './principal.ts';
+
+type RobotRecord = {
+  readonly secretSha256: string;
+  readonly role: Role;
+  readonly prefix?: string | undefined;
+  readonly created: number;
+};
+
+/** `- / project / robots / name`: a robot belongs to no location (shared/registry/layout.ts). */
+const robotKey = (project: string, name: string): Key => ['-', project, 'robots', name];
+
+const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
+
+export interface CreatedRobot {
+  /** What to log in as: `name@project`. */
+  readonly username: string;
+  /** Shown now and never again. */
+  readonly secret: string;
+}
+
+/**
+ * Makes a robot, or gives one that exists a new secret, role and prefix.
+ * @param options.expiresAt milliseconds since 1970 from which it is refused
+ * @throws Error when the name or the project is not one
+ */
+export async function createRobot(
+  { documents, clock }: { documents: Documents; clock: Clock },
+  options: {
+    readonly project: string;
+    readonly name: string;
+    readonly role: Role;
+    readonly prefix?: string;
+    readonly expiresAt?: number;
+  },
+): Promise<CreatedRobot> {
+  const { project, name, role, prefix, expiresAt } = options;
+  if (!namePattern.test(name)) throw new Error(`not a robot's name: ${name}`);
+  if (!project.split('/').every((part) => namePattern.test(part))) {
+    throw new Error(`not a project: ${project}`);
+  }
+  const secret = newSecret();
+  const record: RobotRecord = { secretSha256: sha256(secret), role, prefix, created: clock.now() };
+  await documents.transact(async (transaction) => {
+    transaction.set(robotKey(project, name), record, { expiresAt });
+  });
+  return { username: `${name}@${project}`, secret };
+}
+
+/** The robot of that username (`name@project`), whoever asks; `undefined` when there is none or it has expired. */
+export async function findRobot(
+  documents: Documents,
+  username: string,
+): Promise<{ robot: Principal; secretSha256: string } | undefined> {
+  const [name = '', project = '', ...more] = username.split('@');
+  if (more.length > 0 || !namePattern.test(name) || project === '' || project.includes('\0')) {
+    return undefined;
+  }
+  const found = await documents.get(robotKey(project, name));
+  if (found === undefined) return undefined;
+  const { role, prefix, secretSha256 } = found.value as RobotRecord;
+  return { robot: { kind: 'robot', name, project, role, prefix }, secretSha256 };
+}
+
+/** A secret of 256 random bits, in letters that need no quoting. */
+export function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+export function sha256(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** Whether a secret has that hash, in a time that does not tell how nearly. */
+export function hasHash(secret: string, secretSha256: string): boolean {
+  const [actual, expected] = [Buffer.from(sha256(secret)), Buffer.from(secretSha256)];
+  return actual.length === expected.length && timingSafeEqual(actual, expected);
+}

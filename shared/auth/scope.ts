@@ -1,0 +1,40 @@
+// Scopes: what a token is asked for (Docker token specification, "Token Scope": `type:name:action,action`).
+
+export type Action = 'pull' | 'push' | 'delete';
+
+export interface Scope {
+  /** `repository` or `registry`; others are never granted. */
+  readonly type: string;
+  readonly name: string;
+  /** As they were asked for; `*` means all that may be granted. */
+  readonly actions: readonly string[];
+}
+
+/** All actions on a repository. */
+export const repositoryActions: readonly Action[] = ['pull', 'push', 'delete'];
+
+/** The catalog's name, of the type `registry`. */
+export const catalogName = 'catalog';
+
+/**
+ * The scopes of `scope` parameters, which may repeat and may each hold several, joined by spaces
+ * (containerd). What is not a scope is left out: a token is then good for less, which is never wrong.
+ */
+export function parseScopes(parameters: readonly string[]): Scope[] {
+  return parameters
+    .flatMap((parameter) => parameter.split(' '))
+    .flatMap((text) => {
+      const [first, last] = [text.indexOf(':'), text.lastIndexOf(':')];
+      if (first < 1 || last <= first) return [];
+      const type = text.slice(0, first).replace(/\(.*\)$/, '');
+      const actions = text
+        .slice(last + 1)
+        .split(',')
+        .filter((action) => action !== '');
+      return [{ type, name: text.slice(first + 1, last), actions }];
+    });
+}
+
+export function formatScope({ type, name, actions }: Scope): string {
+  return `${type}:${name}:${actions.join(',')}`;
+}

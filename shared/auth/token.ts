@@ -1,0 +1,122 @@
+// Tokens: short-lived ES256 JWTs in the form of the Docker token specification ("JSON Web Token"). They say
+// what was granted, and beside it what was asked for and refused, so that a refusal is told apart from a
+// scope that was never asked for.
+
+import { type CryptoKey, importJWK, type JWK, jwtVerify, SignJWT } from 'jose';
+import * as v from 'valibot';
+import { tokenSeconds } from '../oci/limits.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Scope } from './scope.ts';
+
+const algorithm = 'ES256';
+const issuer = 'berth';
+const verifiedMax = 10_000;
+
+export interface TokenClaims {
+  /** A principal's name. */
+  readonly subject: string;
+  readonly granted: readonly Scope[];
+  readonly refused: readonly Scope[];
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly expiresInSeconds: number;
+  readonly issuedAt: Date;
+}
+
+export interface TokenIssuer {
+  /** @param service the host it is good for */
+  issue(service: string, claims: TokenClaims): Promise<IssuedToken>;
+}
+
+export interface TokenVerifier {
+  /** What the token says, or `undefined` when it is forged, expired, or another host's. */
+  verify(service: string, token: string): Promise<TokenClaims | undefined>;
+}
+
+/** @param key the private key, as a JWK with its `kid`. Only the function `token` holds it. */
+export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer> {
+  const privateKey = await importJWK(key, algorithm);
+  return {
+    issue: async (service, { subject, granted, refused }) => {
+      const issued = Math.floor(clock.now() / 1000);
+      const token = await new SignJWT({ access: granted, refused })
+        .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: key.kid ?? '' })
+        .setIssuer(issuer)
+        .setSubject(subject)
+        .setAudience(service)
+        .setIssuedAt(issued)
+        .setNotBefore(issued)
+        .setExpirationTime(issued + tokenSeconds)
+        .setJti(crypto.randomUUID())
+        .sign(privateKey);
+      return { token, expiresInSeconds: tokenSeconds, issuedAt: new Date(issued * 1000) };
+    },
+  };
+}
+
+const scopesSchema = v.array(
+  v.object({ type: v.string(), name: v.string(), actions: v.array(v.string()) }),
+);
+const claimsSchema = v.object({
+  sub: v.string(),
+  exp: v.number(),
+  access: scopesSchema,
+  refused: scopesSchema,
+});
+
+/**
+ * Verifies tokens by the public keys, and remembers what it verified until that expires: a client
+ * sends one token many times.
+ * @param keys public JWKs with their `kid`s; more than one while keys rotate
+ */
+export async function createVerifier(keys: readonly JWK[], clock: Clock): Promise<TokenVerifier> {
+  const imported = new Map<string, CryptoKey>();
+  for (const key of keys) {
+    const publicKey = await importJWK(key, algorithm);
+    if (!(publicKey instanceof Uint8Array)) imported.set(key.kid ?? '', publicKey);
+  }
+  const verified = new Map<string, { claims: TokenClaims; expiresAt: number }>();
+  return {
+    verify: async (service, token) => {
+      const cacheKey = `${service}\0${token}`;
+      const known = verified.get(cacheKey);
+      if (known !== undefined && known.expiresAt > clock.now()) return known.claims;
+      verified.delete(cacheKey);
+      const fresh = await verifyToken(imported, service, token, clock);
+      if (fresh === undefined) return undefined;
+      if (verified.size >= verifiedMax) verified.clear();
+      verified.set(cacheKey, fresh);
+      return fresh.claims;
+    },
+  };
+}
+
+async function verifyToken(
+  keys: ReadonlyMap<string, CryptoKey>,
+  service: string,
+  token: string,
+  clock: Clock,
+): Promise<{ claims: TokenClaims; expiresAt: number } | undefined> {
+  try {
+    const { payload } = await jwtVerify(token, ({ kid }) => keyOf(keys, kid), {
+      algorithms: [algorithm],
+      issuer,
+      audience: service,
+      requiredClaims: ['exp', 'nbf', 'sub'],
+      currentDate: new Date(clock.now()),
+    });
+    const { sub, exp, access, refused } = v.parse(claimsSchema, payload);
+    return { claims: { subject: sub, granted: access, refused }, expiresAt: exp * 1000 };
+  } catch {
+    // Whatever is wrong with it, and there are many ways, the client needs another.
+    return undefined;
+  }
+}
+
+function keyOf(keys: ReadonlyMap<string, CryptoKey>, kid: string | undefined): CryptoKey {
+  const key = keys.get(kid ?? '');
+  if (key === undefined) throw new Error('no such key');
+  return key;
+}

@@ -1,0 +1,83 @@
+// From a body to a file: few large writes, the next bytes read while the last ones are written.
+
+import assert from 'node:assert/strict';
+import type { FileHandle } from 'node:fs/promises';
+
+/**
+ * Chunks are gathered until they make a write of this size. While it is under way the next one is
+ * gathered, so a spool holds at most twice this, and one chunk.
+ */
+const writeBytes = 1024 * 1024;
+
+/** The most pieces one vectored write takes (IOV_MAX); it also bounds what tiny chunks cost in memory. */
+const writeChunksMax = 1024;
+
+/** Writes one body to one file. The chunks are kept until written, so nobody may change them. */
+export class Spool {
+  /** Bytes taken so far. */
+  size = 0;
+  readonly #open: () => Promise<FileHandle | undefined>;
+  #file: { readonly handle: FileHandle | undefined } | undefined;
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
+  #writing = Promise.resolve();
+
+  /**
+   * `open` is called once, when there are bytes to write or the body has ended, whichever is first.
+   * It makes the file, or answers `undefined` when the bytes are not wanted and just to be counted.
+   */
+  constructor(open: () => Promise<FileHandle | undefined>) {
+    this.#open = open;
+  }
+
+  /** Reads the body to its end. Rejects with what it throws, or with what the disk says. */
+  async take(body: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const chunk of body) {
+      this.size += chunk.length;
+      this.#gathered.push(chunk);
+      this.#gatheredBytes += chunk.length;
+      if (this.#gatheredBytes >= writeBytes || this.#gathered.length >= writeChunksMax) {
+        await this.#flush();
+      }
+    }
+  }
+
+  /** The file with all bytes in it, `undefined` when they were not wanted. The caller closes the spool. */
+  async end(): Promise<FileHandle | undefined> {
+    await this.#flush();
+    await this.#writing;
+    return this.#file?.handle;
+  }
+
+  /** Closes the file, if it was opened, once no write is under way. Does not reject for a failed write. */
+  async close(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+    await this.#file?.handle?.close();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#writing;
+    const chunks = this.#gathered;
+    const bytes = this.#gatheredBytes;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.#writing = this.#write(chunks, bytes);
+    // It is awaited by the next call, which may come late: not an unhandled rejection until then.
+    this.#writing.catch(() => undefined);
+  }
+
+  async #write(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+    this.#file ??= { handle: await this.#open() };
+    const { handle } = this.#file;
+    if (handle === undefined || bytes === 0) return;
+    let { bytesWritten: written } = await handle.writev(chunks);
+    if (written === bytes) return;
+    // A short write is rare (the disk is nearly full): the rest is copied together for simplicity.
+    const all = Buffer.concat(chunks);
+    while (written < bytes) {
+      const { bytesWritten } = await handle.write(all, written);
+      assert(bytesWritten > 0, 'a write that writes nothing fails');
+      written += bytesWritten;
+    }
+  }
+}

@@ -1,0 +1,112 @@
+// A request, as the actions see it: parsed once at the edge, free of the host it came through.
+
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { RegistryError } from '../oci/errors.ts';
+import { urlCharactersMax } from '../oci/limits.ts';
+
+export interface RequestBody {
+  /** `Content-Length`; `undefined` when the body's length is not announced. */
+  readonly length: number | undefined;
+  /** The bytes as they come. Throws when the client goes away before the end. Can be taken once. */
+  stream(): AsyncIterable<Uint8Array>;
+  /** The whole body. @throws RegistryError SIZE_INVALID (413) when it is larger than `max` */
+  bytes(max: number): Promise<Buffer>;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  /** The path as it was sent. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** `Host`: names the service, as tokens do in their audience. */
+  readonly host: string;
+  /** `scheme://host` as the client wrote it. */
+  readonly origin: string;
+  readonly body: RequestBody;
+}
+
+const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
+
+/**
+ * Reads what a server of node:http hands over, or functions-framework, which has read the body already.
+ * @throws RegistryError when the URL or the Host header is not one a client would send
+ */
+export function parseRequest(message: IncomingMessage & { rawBody?: Buffer }): HttpRequest {
+  const { method = 'GET', url = '/', headers } = message;
+  if (url.length > urlCharactersMax) {
+    throw new RegistryError('NAME_INVALID', {
+      message: `the URL is longer than ${urlCharactersMax} characters`,
+      status: 414,
+    });
+  }
+  const mark = url.indexOf('?');
+  const host = parseHost(headers.host);
+  // Behind a load balancer that ends TLS. It decides nothing but how the client's own challenge is written.
+  const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
+  return {
+    method,
+    path: mark === -1 ? url : url.slice(0, mark),
+    query: new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)),
+    headers,
+    host,
+    origin: `${scheme}://${host}`,
+    body: bodyOf(message),
+  };
+}
+
+function parseHost(header: string | undefined): string {
+  const host = header?.toLowerCase() ?? 'localhost';
+  if (hostPattern.test(host)) return host;
+  throw new RegistryError('NAME_INVALID', { message: 'the Host header is not a host name' });
+}
+
+function bodyOf(message: IncomingMessage & { rawBody?: Buffer }): RequestBody {
+  const announced = message.headers['content-length'];
+  const length = announced === undefined ? undefined : Number(announced);
+  const stream = () => (message.rawBody === undefined ? message : [message.rawBody]);
+  return {
+    length: message.headers['transfer-encoding'] === undefined ? (length ?? 0) : undefined,
+    stream: () => identity(message.headers, stream()),
+    bytes: (max) => readAll(identity(message.headers, stream()), max, length),
+  };
+}
+
+/** The bytes a digest is of. A body that is encoded would have to be decoded first, and hides its size. */
+async function* identity(
+  headers: IncomingHttpHeaders,
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new RegistryError('UNSUPPORTED', {
+      message: 'send the body as it is, without Content-Encoding: its digest is of those bytes',
+      status: 415,
+    });
+  }
+  yield* body;
+}
+
+async function readAll(
+  body: AsyncIterable<Uint8Array>,
+  max: number,
+  announced: number | undefined,
+): Promise<Buffer> {
+  if (announced !== undefined && announced > max) throw tooLarge(max);
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > max) throw tooLarge(max);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces, size);
+}
+
+function tooLarge(max: number): RegistryError {
+  return new RegistryError('SIZE_INVALID', {
+    message: `the body is larger than ${max} bytes`,
+    detail: { bytesMax: max },
+    status: 413,
+  });
+}

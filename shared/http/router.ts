@@ -1,0 +1,56 @@
+// From a method and a path to a route. A repository's name holds slashes, so it is what stands before the
+// part that names the kind of thing: the last one decides.
+
+import { RegistryError } from '../oci/errors.ts';
+
+export interface RoutePattern {
+  readonly methods: readonly string[];
+  /** `{name}` stands for one or more segments, any other `{…}` for one. */
+  readonly path: string;
+}
+
+export interface Match<R> {
+  readonly route: R;
+  /** What stood for each `{…}`, as it was sent; a digest's colon may have been percent-encoded. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** Compiles a table of routes, in order of precedence. */
+export function createRouter<R extends RoutePattern>(
+  routes: readonly R[],
+): (method: string, path: string) => Match<R> {
+  const compiled = routes.map((route) => ({ route, pattern: compile(route.path) }));
+  return (method, path) => {
+    // No name, tag or digest needs percent-encoding; some clients encode the colon of a digest.
+    const plain = path.replace(/%3a/gi, ':');
+    const allowed: string[] = [];
+    for (const { route, pattern } of compiled) {
+      const match = pattern.exec(plain);
+      if (match === null) continue;
+      if (route.methods.includes(method)) return { route, params: { ...match.groups } };
+      allowed.push(...route.methods);
+    }
+    throw allowed.length > 0 ? methodUnknown(method, allowed) : pathUnknown();
+  };
+}
+
+function compile(path: string): RegExp {
+  const source = path
+    .replace(/[.]/g, '\\$&')
+    .replace(/\{(\w+)\}/g, (_, name) => (name === 'name' ? '(?<name>.+)' : `(?<${name}>[^/]+)`));
+  return new RegExp(`^${source}$`);
+}
+
+function methodUnknown(method: string, allowed: readonly string[]): RegistryError {
+  const allow = [...new Set(allowed)].join(', ');
+  return new RegistryError('UNSUPPORTED', {
+    message: `${method.slice(0, 20)} is not supported here: ${allow} are`,
+    headers: { Allow: allow },
+  });
+}
+
+function pathUnknown(): RegistryError {
+  return new RegistryError('NAME_UNKNOWN', {
+    message: 'there is nothing at this path; the registry is at /v2/',
+  });
+}

@@ -1,0 +1,93 @@
+// Where bytes live: immutable objects under names. Cloud Storage in the cloud, files on one machine.
+
+import type { Key } from './documents.ts';
+
+/**
+ * An object's name: `[location, project, 'blobs' | 'parts', ...]`. `blobs` are content-addressed and
+ * kept until deleted; `parts` are what upload sessions received, and are garbage when their session is over.
+ * Both lie in the same location, so that composing moves no bytes between locations.
+ */
+export type ObjectName = Key;
+
+export interface StoredObject {
+  readonly size: number;
+  /** Names this very write: an object that is deleted and written again has another generation. */
+  readonly generation: string;
+}
+
+export interface ListedObject extends StoredObject {
+  readonly name: ObjectName;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** The generation of an object that does not exist: `ifGeneration: absent` means create only. */
+export const absent = '0';
+
+export interface WriteOptions {
+  /** The write succeeds only over this generation; {@link absent} to create only. */
+  readonly ifGeneration: string;
+  /**
+   * Called when the body has ended and before the object becomes visible. When it throws, nothing
+   * becomes visible and `write` rejects with what it threw.
+   */
+  readonly verify?: (() => void) | undefined;
+}
+
+/** Bytes to send, from `start` to `end` inclusive, both counted from 0. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The promise:
+ * - An object is visible whole or not at all, and durable once the call resolved, power loss included.
+ * - A body that throws (the client went away) leaves nothing visible, and the call rejects with what it threw.
+ * - Memory is bounded whatever the size.
+ * - A precondition that does not hold answers `undefined`, with nothing changed; the body has been
+ *   read to its end and `verify` has passed all the same.
+ */
+export interface Blobs {
+  write(
+    name: ObjectName,
+    body: AsyncIterable<Uint8Array>,
+    options: WriteOptions,
+  ): Promise<StoredObject | undefined>;
+
+  /**
+   * Joins objects, in order, into one, on the store's side. The sources stay. It is as atomic as
+   * `write`, and so can be repeated after a crash. Rejects with {@link ObjectMissing} when a source is gone.
+   */
+  compose(
+    sources: readonly ObjectName[],
+    name: ObjectName,
+    options: { readonly ifGeneration: string },
+  ): Promise<StoredObject | undefined>;
+
+  stat(name: ObjectName): Promise<StoredObject | undefined>;
+
+  /** The object's bytes, or `undefined` when there is no such object. The reader may stop early. */
+  read(name: ObjectName, range?: ByteRange): Promise<AsyncIterable<Uint8Array> | undefined>;
+
+  /**
+   * An address where a client may GET the bytes without credentials for some minutes, or `undefined`
+   * when this store has none and the caller must `read` and send the bytes itself.
+   */
+  readUrl(name: ObjectName, options: { readonly mediaType: string }): Promise<string | undefined>;
+
+  /** Deletes that very generation. Answers whether it did; `false` when it is gone or overwritten. */
+  delete(name: ObjectName, options: { readonly ifGeneration: string }): Promise<boolean>;
+
+  /** Objects whose names begin with the prefix, in no particular order. For inventories, not for requests. */
+  list(prefix: ObjectName): AsyncIterable<ListedObject>;
+}
+
+/** A source of `compose` does not exist. */
+export class ObjectMissing extends Error {
+  override readonly name = 'ObjectMissing';
+
+  constructor(name: ObjectName) {
+    super(`object missing: ${name.join(' / ')}`);
+  }
+}

@@ -1,0 +1,156 @@
+// The collector: removes what nothing wants any more, while pushes run. It costs what changed, not what
+// is stored: it looks only at what was put up for review. The protocol with pushes is in links.ts.
+//   a link   goes when no manifest of its repository names it and its lease is over
+//   a blob   live → condemned, when no link is left
+//            condemned → deleting, when the grace is over
+//            deleting: its object of that generation is deleted, then the record
+// Two states would lose data: a push could revive a blob whose object is being deleted by generation.
+
+import type { Digest } from '../oci/digest.ts';
+import { graceSeconds, reviewsPerRunMax } from '../oci/limits.ts';
+import type { Key, Transaction } from '../ports/documents.ts';
+import {
+  blobKey,
+  blobLinksOf,
+  blobManifestsOf,
+  blobObject,
+  linkKey,
+  type Repository,
+  repositoryAt,
+  reviewShards,
+  reviewsOf,
+  sortable,
+} from './layout.ts';
+import { dropLink, reviewBlob, reviewLink } from './links.ts';
+import { type BlobRecord, type ReviewRecord, read, write } from './records.ts';
+import type { Store } from './store.ts';
+
+export interface Collected {
+  readonly reviewed: number;
+  /** Objects deleted, and their bytes. */
+  readonly blobs: number;
+  readonly bytes: number;
+}
+
+/** Takes up the reviews of a location that are due, at most `reviewsPerRunMax`; one failing stops none. */
+export async function collectOnce(store: Store, location: string): Promise<Collected> {
+  const due = await dueReviews(store, location);
+  const deleted: number[] = [];
+  for (const { key, value } of due) {
+    const size = await review(store, location, key, value as ReviewRecord);
+    if (size !== undefined) deleted.push(size);
+  }
+  const bytes = deleted.reduce((sum, size) => sum + size, 0);
+  return { reviewed: due.length, blobs: deleted.length, bytes };
+}
+
+async function dueReviews({ documents, clock }: Store, location: string) {
+  const limit = Math.ceil(reviewsPerRunMax / reviewShards.length);
+  const now = sortable(clock.now());
+  const shards = await Promise.all(
+    reviewShards.map((shard) => documents.list({ prefix: reviewsOf(location, shard), limit })),
+  );
+  return shards.flat().filter(({ key }) => (key.at(-2) ?? '') <= now);
+}
+
+/** @returns the size of the object that was deleted, when one was */
+async function review(
+  store: Store,
+  location: string,
+  entry: Key,
+  { kind, name, digest }: ReviewRecord,
+): Promise<number | undefined> {
+  const repository = repositoryAt(location, name);
+  if (kind === 'link') {
+    await reviewOfLink(store, repository, entry, digest);
+    return undefined;
+  }
+  const doomed = await reviewOfBlob(store, repository, entry, digest);
+  return doomed === undefined ? undefined : deleteBlob(store, repository, entry, digest, doomed);
+}
+
+async function reviewOfLink(
+  store: Store,
+  repository: Repository,
+  entry: Key,
+  digest: Digest,
+): Promise<void> {
+  await store.documents.transact(async (transaction) => {
+    if ((await transaction.get(entry)) === undefined) return;
+    const now = store.clock.now();
+    const link = await read(transaction, linkKey(repository, digest));
+    const named = await exists(transaction, blobManifestsOf(repository, digest));
+    transaction.delete(entry);
+    if (link === undefined || named) return;
+    if (link.leasedUntil > now) reviewLink(transaction, repository, digest, link.leasedUntil);
+    else dropLink(transaction, repository, digest, now);
+  });
+}
+
+/** One step of a blob towards its end. @returns its record once its object may be deleted */
+async function reviewOfBlob(
+  store: Store,
+  repository: Repository,
+  entry: Key,
+  digest: Digest,
+): Promise<BlobRecord | undefined> {
+  return store.documents.transact(async (transaction) => {
+    if ((await transaction.get(entry)) === undefined) return undefined;
+    const now = store.clock.now();
+    const blob = await read(transaction, blobKey(repository, digest));
+    const linked = await exists(transaction, blobLinksOf(repository, digest));
+    if (blob?.state === 'deleting') return blob;
+    const graceOver = (blob?.since ?? now) + graceSeconds * 1000;
+    if (blob?.state === 'condemned' && graceOver <= now) {
+      const doomed = { ...blob, state: 'deleting', since: now } as const;
+      write(transaction, blobKey(repository, digest), doomed);
+      return doomed;
+    }
+    transaction.delete(entry);
+    if (blob === undefined || linked) return undefined;
+    if (blob.state === 'condemned') reviewBlob(transaction, repository, digest, graceOver);
+    else condemn(transaction, repository, digest, blob, now);
+    return undefined;
+  });
+}
+
+function condemn(
+  transaction: Transaction,
+  repository: Repository,
+  digest: Digest,
+  blob: BlobRecord,
+  now: number,
+): void {
+  write(transaction, blobKey(repository, digest), { ...blob, state: 'condemned', since: now });
+  reviewBlob(transaction, repository, digest, now + graceSeconds * 1000);
+}
+
+/**
+ * Deletes the object, then the record: a crash between leaves a record to do it again, never an object
+ * that nobody knows. An upload that wrote over the object has another generation, and is left alone: where
+ * it did not come to link it, the new object is condemned in its turn.
+ */
+async function deleteBlob(
+  { documents, blobs, clock }: Store,
+  repository: Repository,
+  entry: Key,
+  digest: Digest,
+  doomed: BlobRecord,
+): Promise<number | undefined> {
+  const object = blobObject(repository, digest);
+  const deleted = await blobs.delete(object, { ifGeneration: doomed.generation });
+  const other = await blobs.stat(object);
+  await documents.transact(async (transaction) => {
+    const blob = await read(transaction, blobKey(repository, digest));
+    const unchanged = blob?.state === 'deleting' && blob.generation === doomed.generation;
+    transaction.delete(entry);
+    if (!unchanged) return;
+    if (other === undefined) transaction.delete(blobKey(repository, digest));
+    else condemn(transaction, repository, digest, { ...blob, ...other }, clock.now());
+  });
+  return deleted ? doomed.size : undefined;
+}
+
+async function exists(transaction: Transaction, prefix: Key): Promise<boolean> {
+  return (await transaction.list({ prefix, limit: 1 })).length > 0;
+}

@@ -1,0 +1,52 @@
+// What an image's config tells of it: read once, when the manifest is pushed.
+
+import * as v from 'valibot';
+import { configBytesMax } from '../oci/limits.ts';
+import type { Manifest } from '../oci/manifest.ts';
+import { isImageConfig } from '../oci/media-types.ts';
+import { blobObject, type Repository } from './layout.ts';
+import { findLink } from './links.ts';
+import type { ManifestSummary } from './records.ts';
+import type { Store } from './store.ts';
+
+const configSchema = v.object({
+  created: v.optional(v.string()),
+  os: v.optional(v.string()),
+  architecture: v.optional(v.string()),
+  variant: v.optional(v.string()),
+});
+
+/**
+ * When the image was built and for what platform. Nothing where there is no config, where it is larger
+ * than `configBytesMax` or is not what its media type says: a registry keeps any bytes.
+ */
+export async function readConfig(
+  store: Store,
+  repository: Repository,
+  { config }: Manifest,
+): Promise<Pick<ManifestSummary, 'created' | 'platform'>> {
+  if (config === undefined || !isImageConfig(config.mediaType) || config.size > configBytesMax) {
+    return {};
+  }
+  const link = await findLink(store, repository, config.digest);
+  if (link === undefined || link.size > configBytesMax) return {};
+  const pieces = await store.blobs.read(blobObject(repository, config.digest));
+  if (pieces === undefined) return {};
+  const parsed = v.safeParse(configSchema, parseJson(Buffer.concat(await Array.fromAsync(pieces))));
+  if (!parsed.success) return {};
+  const { created, os, architecture, variant } = parsed.output;
+  const platform = [os, architecture, variant].filter((part) => part !== undefined && part !== '');
+  const at = Date.parse(created ?? '');
+  return {
+    created: Number.isNaN(at) ? undefined : at,
+    platform: platform.length === 0 ? undefined : platform.join('/'),
+  };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

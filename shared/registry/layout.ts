@@ -1,0 +1,183 @@
+// The registry's data, drawn: every document and object, under its key.
+//
+//   location / project /
+//     manifests      / name / digest            Manifest: media type, what it names, and its bytes when small
+//     summaries      / name / digest            ManifestSummary: what lists show, apart from the bytes
+//     tags           / name / tag               Tag -> digest
+//     history        / name / tag / time-id     TagHistory, append-only
+//     links          / name / digest            BlobLink: this repository holds that blob. The right to read it
+//     uploads        / name / session           UploadSession, and its tombstone
+//     blobs          / digest                   Blob: state, object, generation. Shared inside the project
+//   edges, empty but for what a list of them shows:
+//     manifestTags   / name / digest / tag      manifest -> tags that point at it
+//     parents        / name / child / parent    manifest -> indexes that name it
+//     referrers      / name / subject / digest  manifest -> manifests whose subject it is
+//     blobManifests  / name / blob / manifest   blob -> manifests of this repository that name it
+//     blobLinks      / blob / name              blob -> repositories that hold a link to it
+//   location / - /                              what is listed across projects
+//     repositories   / name                     Repository: it holds at least one manifest
+//     reviews        / shard / due / id         ReviewEntry: look whether this link or blob is still wanted
+//   - / project /                               what belongs to no location
+//     robots         / robot                    Robot (shared/auth/robots.ts)
+//
+//   objects, in the blob store:
+//   location / project / blobs / digest         the bytes
+//   location / project / parts / session / id   what an upload session received
+//
+// A manifest larger than its document may be is a blob of its repository, which it names itself.
+
+import { createHash, randomBytes } from 'node:crypto';
+import type { Digest } from '../oci/digest.ts';
+import { projectOf, type RepositoryName, type Tag } from '../oci/reference.ts';
+import type { ObjectName } from '../ports/blobs.ts';
+import type { Key } from '../ports/documents.ts';
+import type {
+  BlobLink,
+  BlobRecord,
+  Edge,
+  KeyOf,
+  ManifestRecord,
+  ManifestSummary,
+  ReferrerRecord,
+  RepositoryRecord,
+  ReviewRecord,
+  TagHistoryRecord,
+  TagRecord,
+  UploadRecord,
+} from './records.ts';
+
+/** Stands where a key would name one location or one project, for what belongs to all of them. */
+const every = '-';
+
+/** A repository, and where its data lives. */
+export interface Repository {
+  readonly location: string;
+  readonly project: string;
+  readonly name: RepositoryName;
+}
+
+export function repositoryAt(location: string, name: RepositoryName): Repository {
+  return { location, project: projectOf(name), name };
+}
+
+const inProject = ({ location, project }: Repository, ...rest: string[]): Key => [
+  location,
+  project,
+  ...rest,
+];
+
+export const manifestKey = (repository: Repository, digest: Digest): KeyOf<ManifestRecord> =>
+  inProject(repository, 'manifests', repository.name, digest);
+
+export const summariesOf = (repository: Repository): Key =>
+  inProject(repository, 'summaries', repository.name);
+export const summaryKey = (repository: Repository, digest: Digest): KeyOf<ManifestSummary> => [
+  ...summariesOf(repository),
+  digest,
+];
+
+export const tagsOf = (repository: Repository): Key =>
+  inProject(repository, 'tags', repository.name);
+export const tagKey = (repository: Repository, tag: Tag): KeyOf<TagRecord> => [
+  ...tagsOf(repository),
+  tag,
+];
+
+const historyOf = (repository: Repository, tag: Tag): Key =>
+  inProject(repository, 'history', repository.name, tag);
+/** A new entry's key: entries of a tag are in the order of their time. */
+export const historyKey = (
+  repository: Repository,
+  tag: Tag,
+  atMs: number,
+): KeyOf<TagHistoryRecord> => [
+  ...historyOf(repository, tag),
+  `${sortable(atMs)}-${randomBytes(6).toString('hex')}`,
+];
+
+export const linkKey = (repository: Repository, digest: Digest): KeyOf<BlobLink> =>
+  inProject(repository, 'links', repository.name, digest);
+
+export const uploadKey = (repository: Repository, session: string): KeyOf<UploadRecord> =>
+  inProject(repository, 'uploads', repository.name, session);
+
+export const blobKey = (repository: Repository, digest: Digest): KeyOf<BlobRecord> =>
+  inProject(repository, 'blobs', digest);
+
+export const manifestTagsOf = (repository: Repository, digest: Digest): Key =>
+  inProject(repository, 'manifestTags', repository.name, digest);
+export const manifestTagKey = (repository: Repository, digest: Digest, tag: Tag): KeyOf<Edge> => [
+  ...manifestTagsOf(repository, digest),
+  tag,
+];
+
+export const parentKey = (repository: Repository, child: Digest, parent: Digest): KeyOf<Edge> =>
+  inProject(repository, 'parents', repository.name, child, parent);
+
+export const referrersOf = (repository: Repository, subject: Digest): Key =>
+  inProject(repository, 'referrers', repository.name, subject);
+export const referrerKey = (
+  repository: Repository,
+  subject: Digest,
+  digest: Digest,
+): KeyOf<ReferrerRecord> => [...referrersOf(repository, subject), digest];
+
+export const blobManifestsOf = (repository: Repository, blob: Digest): Key =>
+  inProject(repository, 'blobManifests', repository.name, blob);
+export const blobManifestKey = (
+  repository: Repository,
+  blob: Digest,
+  manifest: Digest,
+): KeyOf<Edge> => [...blobManifestsOf(repository, blob), manifest];
+
+export const blobLinksOf = (repository: Repository, blob: Digest): Key =>
+  inProject(repository, 'blobLinks', blob);
+export const blobLinkKey = (repository: Repository, blob: Digest): KeyOf<Edge> => [
+  ...blobLinksOf(repository, blob),
+  repository.name,
+];
+
+export const repositoriesOf = (location: string): Key => [location, every, 'repositories'];
+export const repositoryKey = ({ location, name }: Repository): KeyOf<RepositoryRecord> => [
+  ...repositoriesOf(location),
+  name,
+];
+
+/** Queues by time are written at their end all the time; shards keep that end from being one place. */
+export const reviewShards = [...'0123456789abcdef'];
+export const reviewsOf = (location: string, shard: string): Key => [
+  location,
+  every,
+  'reviews',
+  shard,
+];
+/** A new entry's key. What is to be reviewed decides the shard. */
+export const reviewKey = (
+  location: string,
+  subject: string,
+  dueMs: number,
+): KeyOf<ReviewRecord> => {
+  const shard = createHash('sha256').update(subject).digest('hex').slice(0, 1);
+  return [...reviewsOf(location, shard), sortable(dueMs), randomBytes(9).toString('base64url')];
+};
+
+export const blobObject = ({ location, project }: Repository, digest: Digest): ObjectName => [
+  location,
+  project,
+  'blobs',
+  digest,
+];
+
+/** A new part's name: no two writers ever write the same one. */
+export const partObject = ({ location, project }: Repository, session: string): ObjectName => [
+  location,
+  project,
+  'parts',
+  session,
+  randomBytes(9).toString('base64url'),
+];
+
+/** A time as text whose order is the time's. */
+export function sortable(ms: number): string {
+  return Math.max(0, Math.floor(ms)).toString().padStart(15, '0');
+}

@@ -1,0 +1,93 @@
+// Mounting: a repository gets a blob that another one holds, with no upload (specification, "Mounting a blob
+// from another repository").
+
+import type { Digest } from '../oci/digest.ts';
+import { mountSourcesMax } from '../oci/limits.ts';
+import { parseRepositoryName, type RepositoryName } from '../oci/reference.ts';
+import { absent, ObjectMissing } from '../ports/blobs.ts';
+import {
+  blobKey,
+  blobLinksOf,
+  blobObject,
+  linkKey,
+  type Repository,
+  repositoryAt,
+} from './layout.ts';
+import { findLink, planLink, type SeenObject } from './links.ts';
+import { read } from './records.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Links a blob of `from` into a repository. Inside a project the bytes are shared; into another project
+ * of the location they are copied on the store's side.
+ * @returns whether it did: `false` when `from` does not hold the blob
+ */
+export async function mountBlob(
+  store: Store,
+  { digest, from, into }: { digest: Digest; from: Repository; into: Repository },
+): Promise<boolean> {
+  if (from.project !== into.project) return copyBlob(store, { digest, from, into });
+  return store.documents.transact(async (transaction) => {
+    const source = await read(transaction, linkKey(from, digest));
+    if (source === undefined) return false;
+    const link = await planLink(transaction, store, into, digest);
+    link();
+    return true;
+  });
+}
+
+/**
+ * A repository of the same project that holds the blob and that the caller may pull from, for a mount
+ * that names no source; `undefined` when there is none among the first `mountSourcesMax`.
+ */
+export async function findMountSource(
+  { documents }: Store,
+  into: Repository,
+  digest: Digest,
+  readable: (name: RepositoryName) => boolean,
+): Promise<Repository | undefined> {
+  const edges = await documents.list({ prefix: blobLinksOf(into, digest), limit: mountSourcesMax });
+  for (const { key } of edges) {
+    const name = parseRepositoryName(key.at(-1) ?? '');
+    if (name !== undefined && readable(name)) return repositoryAt(into.location, name);
+  }
+  return undefined;
+}
+
+async function copyBlob(
+  store: Store,
+  { digest, from, into }: { digest: Digest; from: Repository; into: Repository },
+): Promise<boolean> {
+  if ((await findLink(store, from, digest)) === undefined) return false;
+  const stored = await copyObject(store, { digest, from, into });
+  if (stored === undefined) return false;
+  await store.documents.transact(async (transaction) => {
+    const link = await planLink(transaction, store, into, digest, stored);
+    link();
+  });
+  return true;
+}
+
+/**
+ * The blob's object in the other project, new or as it was there. `undefined` where the source went
+ * meanwhile, or where the blob there is on its way out: the client uploads then.
+ */
+async function copyObject(
+  { documents, blobs, clock }: Store,
+  { digest, from, into }: { digest: Digest; from: Repository; into: Repository },
+): Promise<SeenObject | undefined> {
+  const seenAt = clock.now();
+  // Read before the object is looked at: see links.ts.
+  if ((await read(documents, blobKey(into, digest)))?.state === 'deleting') return undefined;
+  try {
+    const target = blobObject(into, digest);
+    const copied = await blobs.compose([blobObject(from, digest)], target, {
+      ifGeneration: absent,
+    });
+    const stored = copied ?? (await blobs.stat(target));
+    return stored === undefined ? undefined : { ...stored, seenAt };
+  } catch (error) {
+    if (error instanceof ObjectMissing) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,11 @@
+// What the rules of the registry need of the world: the ports, together.
+
+import type { Blobs } from '../ports/blobs.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Documents } from '../ports/documents.ts';
+
+export interface Store {
+  readonly documents: Documents;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+}

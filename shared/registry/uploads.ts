@@ -1,0 +1,359 @@
+// Pushing a blob's bytes. The order is always: bytes, then metadata, then the answer.
+// - A body whose digest is known goes straight to its content-addressed name, and is hashed on the way.
+// - What comes before the digest is known (PATCH) becomes parts, immutable objects; closing the session
+//   joins them on the store's side. A part that was never recorded is garbage, not corruption.
+
+import {
+  type Algorithm,
+  algorithmOf,
+  type Digest,
+  type Hasher,
+  resumableHash,
+  startHash,
+} from '../oci/digest.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { sessionPartsMax } from '../oci/limits.ts';
+import type { Range } from '../oci/range.ts';
+import { absent, ObjectMissing, type ObjectName } from '../ports/blobs.ts';
+import { blobKey, blobObject, partObject, type Repository } from './layout.ts';
+import { blobBusy, findLink, planLink, revive, type SeenObject } from './links.ts';
+import { read, type UploadRecord } from './records.ts';
+import {
+  outOfOrder,
+  readUpload,
+  type UploadSession,
+  uploadUnknown,
+  writeUpload,
+} from './sessions.ts';
+import type { Store } from './store.ts';
+
+type Body = AsyncIterable<Uint8Array>;
+
+/** A chunk, or the whole, as a request carries it. */
+export interface Chunk {
+  readonly body: Body;
+  /** Where the client says it belongs (`Content-Range`). */
+  readonly range?: Range | undefined;
+  /** `Content-Length`; `undefined` when the body's length is not announced. */
+  readonly length?: number | undefined;
+}
+
+/**
+ * Takes a whole blob of known digest: POST or PUT with the body.
+ * @throws RegistryError DIGEST_INVALID when the body is another's; nothing is kept then
+ */
+export async function pushBlob(
+  store: Store,
+  repository: Repository,
+  digest: Digest,
+  body: Body,
+): Promise<void> {
+  const stored = await storeWhole(store, repository, digest, body);
+  await store.documents.transact(async (transaction) => {
+    const link = await planLink(transaction, store, repository, digest, stored);
+    link();
+  });
+}
+
+/**
+ * Appends a chunk to a session (PATCH).
+ * @returns the bytes received so far
+ * @throws RegistryError 416 when the chunk does not begin where the session stands, SIZE_INVALID when
+ *   it is not as long as its range, BLOB_UPLOAD_UNKNOWN when the session is over
+ */
+export async function appendChunk(
+  store: Store,
+  session: UploadSession,
+  location: string,
+  chunk: Chunk,
+): Promise<number> {
+  const before = await openUpload(store, session);
+  checkChunk(before, chunk, location);
+  const after = await receive(store, session, before, chunk);
+  try {
+    await store.documents.transact(async (transaction) => {
+      const current = await openUpload(store, session, transaction);
+      if (current.offset !== before.offset) throw outOfOrder(location, current.offset);
+      writeUpload(transaction, session, after);
+    });
+  } catch (error) {
+    await discard(store, after.parts.slice(before.parts.length));
+    throw error;
+  }
+  return after.offset;
+}
+
+/**
+ * Closes a session with a digest and perhaps a last chunk (PUT). Repeating it after it succeeded succeeds.
+ * @throws RegistryError DIGEST_INVALID when the bytes are another's: the session stays as it was;
+ *   416 and SIZE_INVALID as {@link appendChunk}; BLOB_UPLOAD_UNKNOWN when the session is over
+ */
+export async function finishUpload(
+  store: Store,
+  session: UploadSession,
+  location: string,
+  digest: Digest,
+  chunk: Chunk,
+): Promise<void> {
+  const before = await readUpload(store.documents, session);
+  if (before.closed !== undefined) {
+    const repeated =
+      before.closed === digest && (await findLink(store, session.repository, digest));
+    if (repeated) return;
+    throw uploadUnknown();
+  }
+  checkChunk(before, chunk, location);
+  const whole = before.parts.length === 0;
+  const after = whole ? before : await receive(store, session, before, chunk, algorithmOf(digest));
+  try {
+    const stored = whole
+      ? await storeWhole(store, session.repository, digest, checkedBody(chunk))
+      : await storeParts(store, session, after, digest);
+    await close(store, session, location, { before, digest, stored });
+  } catch (error) {
+    await discard(store, after.parts.slice(before.parts.length));
+    throw error;
+  }
+  await discard(store, after.parts);
+}
+
+/** Cancels a session (DELETE, end-14). @throws RegistryError BLOB_UPLOAD_UNKNOWN when it is over */
+export async function cancelUpload(store: Store, session: UploadSession): Promise<void> {
+  const parts = await store.documents.transact(async (transaction) => {
+    const upload = await openUpload(store, session, transaction);
+    writeUpload(transaction, session, { offset: 0, parts: [], closed: null });
+    return upload.parts;
+  });
+  await discard(store, parts);
+}
+
+/** What an open session has received (GET, end-13). @throws RegistryError BLOB_UPLOAD_UNKNOWN */
+export async function openUpload(
+  store: Store,
+  session: UploadSession,
+  reads: Parameters<typeof readUpload>[0] = store.documents,
+): Promise<UploadRecord> {
+  const upload = await readUpload(reads, session);
+  if (upload.closed !== undefined) throw uploadUnknown();
+  return upload;
+}
+
+function checkChunk(upload: UploadRecord, { range, length }: Chunk, location: string): void {
+  if (range === undefined) return;
+  if (range.start !== upload.offset) throw outOfOrder(location, upload.offset);
+  if (length !== undefined && length !== lengthOf(range))
+    throw wrongLength(lengthOf(range), length);
+}
+
+/** Streams a chunk into a new part. The session is as it was until the part is recorded. */
+async function receive(
+  { blobs }: Store,
+  session: UploadSession,
+  before: UploadRecord,
+  chunk: Chunk,
+  algorithm = session.algorithm,
+): Promise<UploadRecord> {
+  if (chunk.length === 0) return before;
+  if (before.parts.length >= sessionPartsMax) {
+    throw new RegistryError('BLOB_UPLOAD_INVALID', {
+      message: `an upload may have at most ${sessionPartsMax} chunks: send larger ones`,
+    });
+  }
+  const hasher = await hasherFor(before, chunk, algorithm);
+  const object = partObject(session.repository, session.id);
+  const stored = await blobs.write(object, hashed(checkedBody(chunk), hasher), {
+    ifGeneration: absent,
+  });
+  if (stored === undefined) throw new Error(`a new part's name is taken: ${object.join('/')}`);
+  return {
+    offset: before.offset + stored.size,
+    parts: [...before.parts, { object, size: stored.size }],
+    digest: hasher?.digest(),
+    hashState: hasher?.save(),
+  };
+}
+
+/**
+ * The hasher that goes on where the session stands. Most clients send all in one chunk and announce no
+ * range: the fast hasher sees it whole. Announced chunks get the one whose state can be kept. Where
+ * neither is possible there is none, and the parts are read once when the session closes.
+ */
+async function hasherFor(
+  before: UploadRecord,
+  { range }: Chunk,
+  algorithm: Algorithm,
+): Promise<Hasher | undefined> {
+  if (before.offset === 0) {
+    return range === undefined ? startHash(algorithm) : resumableHash(algorithm);
+  }
+  if (before.hashState === undefined || before.digest === undefined) return undefined;
+  if (algorithmOf(before.digest) !== algorithm) return undefined;
+  // Undefined where another version of the hasher wrote the state: the parts are read instead.
+  return resumableHash(algorithm, before.hashState).catch(() => undefined);
+}
+
+/** Writes a body to the blob's own name, or, where the blob is already kept, only hashes it. */
+async function storeWhole(
+  store: Store,
+  repository: Repository,
+  digest: Digest,
+  body: Body,
+): Promise<SeenObject | undefined> {
+  const found = await findObject(store, repository, digest);
+  const hasher = startHash(algorithmOf(digest));
+  const verify = () => {
+    if (hasher.digest() !== digest) throw wrongDigest(digest, hasher.digest());
+  };
+  if (found.kept) {
+    for await (const bytes of body) hasher.update(bytes);
+    verify();
+    return undefined;
+  }
+  const stored = await store.blobs.write(blobObject(repository, digest), hashed(body, hasher), {
+    ifGeneration: found.generation,
+    verify,
+  });
+  return stored === undefined
+    ? afterConflict(store, repository, digest)
+    : { ...stored, seenAt: store.clock.now() };
+}
+
+/** Joins a session's parts under the blob's own name, once their digest is sure. */
+async function storeParts(
+  store: Store,
+  session: UploadSession,
+  upload: UploadRecord,
+  digest: Digest,
+): Promise<SeenObject | undefined> {
+  const { repository } = session;
+  const known = upload.digest !== undefined && algorithmOf(upload.digest) === algorithmOf(digest);
+  const objects = upload.parts.map(({ object }) => object);
+  const actual = known ? upload.digest : await digestOfObjects(store, objects, algorithmOf(digest));
+  if (actual !== digest) throw wrongDigest(digest, actual);
+  const found = await findObject(store, repository, digest);
+  if (found.kept) return undefined;
+  const stored = await store.blobs.compose(objects, blobObject(repository, digest), {
+    ifGeneration: found.generation,
+  });
+  return stored === undefined
+    ? afterConflict(store, repository, digest)
+    : { ...stored, seenAt: store.clock.now() };
+}
+
+/**
+ * How the blob stands before its bytes are stored: `kept` when they need not be, and else the
+ * generation to write over. A condemned blob is made live first, so that it stays while bytes arrive.
+ */
+async function findObject(
+  store: Store,
+  repository: Repository,
+  digest: Digest,
+): Promise<{ kept: true } | { kept: false; generation: string }> {
+  const blob = await read(store.documents, blobKey(repository, digest));
+  if (blob === undefined) return { kept: false, generation: absent };
+  if (blob.state === 'condemned') await revive(store, repository, digest);
+  const object = await store.blobs.stat(blobObject(repository, digest));
+  if (blob.state !== 'deleting' && object?.size === blob.size) return { kept: true };
+  return { kept: false, generation: object?.generation ?? absent };
+}
+
+/**
+ * The name was taken when the bytes came: another client pushed the same blob meanwhile, or a crash
+ * left an object without a record. That it is taken proves nothing: the blob's record decides, and
+ * where there is none, the object itself. (The record is read first: an object without a record is
+ * not about to be deleted.)
+ */
+async function afterConflict(
+  store: Store,
+  repository: Repository,
+  digest: Digest,
+): Promise<SeenObject | undefined> {
+  const blob = await read(store.documents, blobKey(repository, digest));
+  if (blob?.state === 'deleting') throw blobBusy();
+  if (blob !== undefined) return undefined;
+  const object = await store.blobs.stat(blobObject(repository, digest));
+  if (object === undefined) throw blobBusy();
+  return { ...object, seenAt: store.clock.now() };
+}
+
+/** Links the blob and leaves the session's tombstone, in one transaction. */
+async function close(
+  store: Store,
+  session: UploadSession,
+  location: string,
+  {
+    before,
+    digest,
+    stored,
+  }: { before: UploadRecord; digest: Digest; stored: SeenObject | undefined },
+): Promise<void> {
+  await store.documents.transact(async (transaction) => {
+    const current = await readUpload(transaction, session);
+    if (current.closed !== undefined && current.closed !== digest) throw uploadUnknown();
+    if (current.closed === undefined && current.offset !== before.offset) {
+      throw outOfOrder(location, current.offset);
+    }
+    const link = await planLink(transaction, store, session.repository, digest, stored);
+    link();
+    writeUpload(transaction, session, { offset: 0, parts: [], closed: digest });
+  });
+}
+
+async function digestOfObjects(
+  { blobs }: Store,
+  objects: readonly ObjectName[],
+  algorithm: Algorithm,
+): Promise<Digest> {
+  const hasher = startHash(algorithm);
+  for (const object of objects) {
+    const bytes = await blobs.read(object);
+    if (bytes === undefined) throw new ObjectMissing(object);
+    for await (const piece of bytes) hasher.update(piece);
+  }
+  return hasher.digest();
+}
+
+/** Removes parts that nobody will ask for again. What fails here is garbage, which expires. */
+async function discard({ blobs }: Store, parts: UploadRecord['parts']): Promise<void> {
+  for (const { object } of parts) {
+    const stored = await blobs.stat(object).catch(() => undefined);
+    if (stored === undefined) continue;
+    await blobs.delete(object, { ifGeneration: stored.generation }).catch(() => false);
+  }
+}
+
+/** The body, which throws at its end when it was not as long as its range said. */
+async function* checkedBody({ body, range }: Chunk): Body {
+  let received = 0;
+  for await (const bytes of body) {
+    received += bytes.length;
+    yield bytes;
+  }
+  if (range !== undefined && received !== lengthOf(range))
+    throw wrongLength(lengthOf(range), received);
+}
+
+async function* hashed(body: Body, hasher: Hasher | undefined): Body {
+  for await (const bytes of body) {
+    hasher?.update(bytes);
+    yield bytes;
+  }
+}
+
+function lengthOf({ start, end }: Range): number {
+  return end - start + 1;
+}
+
+function wrongDigest(expected: Digest, actual: Digest | undefined): RegistryError {
+  return new RegistryError('DIGEST_INVALID', {
+    message: `the bytes received have the digest ${actual}, not ${expected}`,
+    detail: { expected, actual },
+  });
+}
+
+function wrongLength(expected: number, actual: number): RegistryError {
+  return new RegistryError('SIZE_INVALID', {
+    message: `Content-Range announces ${expected} bytes, the body has ${actual}`,
+    detail: { expected, actual },
+  });
+}

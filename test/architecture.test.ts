@@ -1,0 +1,159 @@
+// The house holds: arrows go one way, and what is written twice says the same.
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { describe, it } from 'node:test';
+import { routes } from '#functions/routes.ts';
+import { settings } from '#infra/local/settings.ts';
+
+const root = join(import.meta.dirname, '..');
+
+/** Folder → the folders it may import from. Node's own modules and the packages below are apart. */
+const mayImport: Record<string, readonly string[]> = {
+  'shared/oci': [],
+  'shared/ports': [],
+  'shared/http': ['shared/oci'],
+  'shared/auth': ['shared/oci', 'shared/ports', 'shared/http'],
+  'shared/registry': ['shared/oci', 'shared/ports'],
+  'shared/embedded': ['shared/ports'],
+  shared: [],
+  functions: ['shared', 'shared/oci', 'shared/http', 'shared/auth', 'shared/registry'],
+  infra: [
+    'functions',
+    'shared',
+    'shared/oci',
+    'shared/auth',
+    'shared/ports',
+    'shared/embedded',
+    'shared/registry',
+  ],
+};
+
+/** Package → the folders that may use it. */
+const packageHomes: Record<string, readonly string[]> = {
+  'hash-wasm': ['shared/oci'],
+  jose: ['shared/auth', 'infra'],
+  valibot: ['shared/oci', 'shared/auth', 'shared/registry', 'infra'],
+};
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(ts|js)$/.test(file))
+    .map((file) => join(folder, file));
+}
+
+/** The part of the house a file lies in: two levels in shared/, one elsewhere. */
+function partOf(file: string): string {
+  const [top = '', second = ''] = file.split('/');
+  return top === 'shared' && !second.includes('.') ? `${top}/${second}` : top;
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?'([^']+)'/g)].map(
+    ([, specifier = '']) => specifier,
+  );
+}
+
+const files = ['functions', 'shared', 'infra'].flatMap(sourceFiles);
+const sources = [...files, ...sourceFiles('test')];
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+describe('the house', () => {
+  it('lets each folder import only what lies below it', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      for (const specifier of importsOf(file)) {
+        const target = specifier.startsWith('#')
+          ? specifier.slice(1)
+          : specifier.startsWith('.')
+            ? normalize(join(dirname(file), specifier))
+            : undefined;
+        if (target === undefined) continue;
+        const [from, to] = [partOf(file), partOf(target)];
+        if (from !== to && !mayImport[from]?.includes(to)) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    assert.deepEqual(wrong, []);
+  });
+
+  it('keeps each package where it belongs', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      for (const specifier of importsOf(file)) {
+        if (/^(#|\.|node:)/.test(specifier)) continue;
+        if (!packageHomes[specifier]?.includes(partOf(file)))
+          wrong.push(`${file} imports ${specifier}`);
+      }
+    }
+    assert.deepEqual(wrong, []);
+  });
+
+  it('bundles as CommonJS: no import.meta and no top-level await in functions/ and shared/', () => {
+    const wrong = files
+      .filter((file) => !file.startsWith('infra/'))
+      .filter((file) =>
+        /import\.meta|^await |^export const \w+ = await /m.test(
+          readFileSync(join(root, file), 'utf8'),
+        ),
+      );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('has no file that only restates its folder, and no drawer for what has no name', () => {
+    const drawers = sources.filter((file) =>
+      /(^|\/)(utils?|helpers?|common|misc|manager|types)(\.|\/)/.test(file),
+    );
+    assert.deepEqual(drawers, []);
+  });
+
+  it('keeps files short enough to be read at once', () => {
+    const long = files.filter(
+      (file) => readFileSync(join(root, file), 'utf8').split('\n').length > 400,
+    );
+    assert.deepEqual(long, []);
+  });
+});
+
+describe('the route table', () => {
+  it('names for every route a file that answers it', () => {
+    for (const { run } of routes) assert.ok(existsSync(join(root, 'functions', `${run}.ts`)), run);
+  });
+
+  it('is the README’s table of endpoints', () => {
+    for (const { id, methods, path, run } of routes) {
+      if (path === '/v2' || path.endsWith('/uploads')) continue;
+      assert.ok(
+        readme.includes(
+          `| ${id} | ${methods.join(', ')} | \`${path}\` | \`functions/${run}.ts\` |`,
+        ),
+        `the README has no row for ${id} ${path}`,
+      );
+    }
+  });
+});
+
+describe('the settings', () => {
+  it('are the README’s table', () => {
+    for (const [name, { fallback, meaning }] of Object.entries(settings)) {
+      const shown = fallback === '' ? '' : `\`${fallback}\``;
+      assert.ok(
+        readme.includes(`| \`${name}\` | ${shown} | ${meaning} |`),
+        `the README has no row for ${name}`,
+      );
+    }
+  });
+
+  it('are all the environment that infra/local reads', () => {
+    const read = sourceFiles('infra').flatMap((file) =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(/process\.env(?:\.(\w+)|\[)/g)].map(() =>
+        relative('infra', file),
+      ),
+    );
+    assert.deepEqual(
+      [...new Set(read)].filter((file) => file !== 'local/start.ts'),
+      [],
+    );
+  });
+});

@@ -1,0 +1,70 @@
+// A whole registry inside the test's process: the real gateway, functions and embedded stores, in a
+// directory of its own, with a clock that the test moves.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair } from 'jose';
+import type { Services } from '#functions/services.ts';
+import { startGateway } from '#infra/local/gateway.ts';
+import { createDirectory } from '#shared/auth/credentials.ts';
+import { newSecret, sha256 } from '#shared/auth/robots.ts';
+import { createIssuer, createVerifier } from '#shared/auth/token.ts';
+import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
+import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
+import { type FakeClock, fakeClock } from './clock.ts';
+
+export interface TestRegistry {
+  /** `http://127.0.0.1:port` */
+  readonly url: string;
+  readonly services: Services;
+  readonly clock: FakeClock;
+  /** What was logged: a test that expects no failure can look. */
+  readonly logged: readonly string[];
+  close(): Promise<void>;
+}
+
+export const adminPassword = 'correct horse battery staple';
+/** The Authorization header of the admin. */
+export const adminBasic = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
+
+export async function startTestRegistry(
+  options: { readonly anonymousPull?: ReadonlySet<string> | '*' } = {},
+): Promise<TestRegistry> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
+  const clock = fakeClock(Date.parse('2026-11-24T12:00:00Z'));
+  const documents = openSqliteDocuments({
+    file: join(directory, 'documents.sqlite'),
+    clock,
+    durable: false,
+  });
+  const blobs = await openFileBlobs({ directory: join(directory, 'blobs'), durable: false });
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const logged: string[] = [];
+  const services: Services = {
+    documents,
+    blobs,
+    clock,
+    locationOf: () => 'local',
+    directory: createDirectory(documents, sha256(adminPassword)),
+    policy: { anonymousPull: options.anonymousPull ?? new Set() },
+    issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
+    verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
+    stateKeys: [{ id: 'test', secret: newSecret() }],
+    log: (severity, message, fields) => {
+      logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
+    },
+  };
+  const gateway = await startGateway(services, { host: '127.0.0.1', port: 0 });
+  return {
+    url: `http://127.0.0.1:${gateway.port}`,
+    services,
+    clock,
+    logged,
+    close: async () => {
+      await gateway.stop();
+      documents.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
