@@ -51,9 +51,9 @@ function partOf(file: string): string {
 
 function importsOf(file: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(/(?:from|import)\s*\(?'([^']+)'/g)].map(
-    ([, specifier = '']) => specifier,
-  );
+  const statements = text.matchAll(/^(?:import|export)\b[^;]*?\bfrom '([^'\n]+)'/gm);
+  const calls = text.matchAll(/\bimport\('([^'\n]+)'\)/g);
+  return [...statements, ...calls].map(([, specifier = '']) => specifier);
 }
 
 const files = ['functions', 'shared', 'infra'].flatMap(sourceFiles);
