@@ -1,0 +1,140 @@
+// docker against the real process, and images between docker and skopeo.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type RunningBerth, startBerth } from '#test/support/berth.ts';
+import { writeImage } from '#test/support/images.ts';
+import { run, scratch, unlessInstalled } from './client.ts';
+import { type Docker, startDocker } from './dockerd.ts';
+
+const notRoot = process.getuid?.() === 0 ? false : 'dockerd needs root';
+
+describe('docker', { skip: unlessInstalled('dockerd', 'docker', 'skopeo') || notRoot }, () => {
+  let berth: RunningBerth;
+  let docker: Docker;
+  let space: Awaited<ReturnType<typeof scratch>>;
+
+  before(async () => {
+    space = await scratch();
+    berth = await startBerth();
+    docker = await startDocker(space.path);
+    await login(berth.password);
+  });
+
+  after(async () => {
+    await docker.stop();
+    await berth.remove();
+    await space.remove();
+  });
+
+  const login = async (password: string) => {
+    const { ok, stderr } = await docker.attempt(
+      ['login', '-u', 'admin', '--password-stdin', berth.host],
+      password,
+    );
+    if (!ok) throw new Error(stderr);
+  };
+  const credentials = () => `admin:${berth.password}`;
+  /** Makes an image and pushes it by skopeo. */
+  const pushBySkopeo = async (seed: string, name: string, ...more: string[]) => {
+    const from = join(space.path, seed);
+    const image = await writeImage(from, { seed, layers: 3, bytesPerLayer: 400_000 });
+    await run(
+      'skopeo',
+      [
+        'copy',
+        '--dest-tls-verify=false',
+        '--dest-creds',
+        credentials(),
+        ...more,
+        `oci:${from}:latest`,
+        `docker://${berth.host}/${name}`,
+      ],
+      { environment: { HOME: space.path } },
+    );
+    return image;
+  };
+  const digestBySkopeo = async (name: string): Promise<string> => {
+    const found = await run(
+      'skopeo',
+      ['inspect', '--tls-verify=false', '--creds', credentials(), `docker://${berth.host}/${name}`],
+      { environment: { HOME: space.path } },
+    );
+    return JSON.parse(found).Digest;
+  };
+  /** The digest that docker itself says an image has in the registry. */
+  const digestByDocker = async (name: string): Promise<string> => {
+    const image = `${berth.host}/${name}`;
+    const digests = JSON.parse(await docker('inspect', '--format', '{{json .RepoDigests}}', image));
+    const repository = image.slice(0, image.lastIndexOf(':'));
+    const found = digests.find((digest: string) => digest.startsWith(`${repository}@`));
+    return found.slice(repository.length + 1);
+  };
+
+  it('pulls what skopeo pushed, with the same digest', async () => {
+    const image = await pushBySkopeo('from skopeo', 'demo/from-skopeo:v1');
+    await docker('pull', `${berth.host}/demo/from-skopeo:v1`);
+    assert.equal(await digestByDocker('demo/from-skopeo:v1'), image.digest);
+    const layers = JSON.parse(
+      await docker(
+        'inspect',
+        '--format',
+        '{{json .RootFS.Layers}}',
+        `${berth.host}/demo/from-skopeo:v1`,
+      ),
+    );
+    assert.equal(layers.length, 3);
+  });
+
+  it('pushes what skopeo finds with the same digest', async () => {
+    await pushBySkopeo('for docker', 'demo/for-docker:v1');
+    await docker('pull', `${berth.host}/demo/for-docker:v1`);
+    await docker('tag', `${berth.host}/demo/for-docker:v1`, `${berth.host}/other/from-docker:v1`);
+    const pushed = await docker('push', `${berth.host}/other/from-docker:v1`);
+    const [, told] = /digest: (sha256:[0-9a-f]{64})/.exec(pushed) ?? [];
+    assert.equal(await digestBySkopeo('other/from-docker:v1'), told);
+    assert.equal(await digestByDocker('other/from-docker:v1'), told);
+  });
+
+  it('pulls again what it pushed after it removed it', async () => {
+    await pushBySkopeo('again', 'demo/again:v1');
+    const image = `${berth.host}/demo/again:v2`;
+    await docker('pull', `${berth.host}/demo/again:v1`);
+    await docker('tag', `${berth.host}/demo/again:v1`, image);
+    await docker('push', image);
+    const before = await docker('inspect', '--format', '{{.Id}}', image);
+    await docker('rmi', image, `${berth.host}/demo/again:v1`);
+    await docker('pull', image);
+    assert.equal(await docker('inspect', '--format', '{{.Id}}', image), before);
+  });
+
+  it('does not send layers again that the repository holds', async () => {
+    await pushBySkopeo('held', 'demo/held:v1', '--format', 'v2s2');
+    await docker('pull', `${berth.host}/demo/held:v1`);
+    await docker('tag', `${berth.host}/demo/held:v1`, `${berth.host}/demo/held:v2`);
+    const pushed = await docker('push', `${berth.host}/demo/held:v2`);
+    assert.equal(pushed.match(/Layer already exists/g)?.length, 3);
+  });
+
+  it('is refused with a wrong password, and after it logged out', async () => {
+    await pushBySkopeo('refused', 'demo/refused:v1');
+    await docker('pull', `${berth.host}/demo/refused:v1`);
+    await assert.rejects(login('not the password'), /unauthorized|password is wrong/);
+    await docker('logout', berth.host);
+    const { ok, stderr } = await docker.attempt(['push', `${berth.host}/demo/refused:v1`]);
+    assert.equal(ok, false);
+    assert.match(stderr, /unauthorized|authentication required|no basic auth|denied/);
+    await login(berth.password);
+  });
+
+  it('finds its images after the registry was stopped and started again', async () => {
+    const image = await pushBySkopeo('restarted', 'demo/restarted:v1');
+    assert.equal(await berth.stop(), 0);
+    const { dataDirectory } = berth;
+    berth = await startBerth({ dataDirectory });
+    await login(berth.password);
+    await docker('pull', `${berth.host}/demo/restarted:v1`);
+    assert.equal(await digestByDocker('demo/restarted:v1'), image.digest);
+  });
+});

@@ -1,0 +1,63 @@
+// A Docker daemon of the tests' own: its data, its socket, and no hand on the machine's network.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attempt, run } from './client.ts';
+
+export interface Docker {
+  /** Runs `docker` on this daemon, with logins of its own. */
+  (...parameters: readonly string[]): Promise<string>;
+  /** As calling it, for what may fail. */
+  attempt(parameters: readonly string[], input?: string): ReturnType<typeof attempt>;
+  stop(): Promise<void>;
+}
+
+const startsWithinSeconds = 60;
+
+/** Starts a daemon under a directory. Needs root. @throws Error when it does not answer within a minute */
+export async function startDocker(directory: string): Promise<Docker> {
+  await mkdir(join(directory, 'config'), { recursive: true });
+  const log = await open(join(directory, 'log'), 'w');
+  const daemon = spawn(
+    'dockerd',
+    [
+      ['--data-root', join(directory, 'data')],
+      ['--exec-root', join(directory, 'exec')],
+      ['--pidfile', join(directory, 'pid')],
+      ['--host', `unix://${directory}/socket`],
+      ['--storage-driver', 'vfs'],
+      // It would set up a bridge and firewall rules for all of the machine.
+      ['--bridge=none', '--iptables=false', '--ip6tables=false'],
+      ['--ip-forward=false', '--ip-masq=false'],
+    ].flat(),
+    { stdio: ['ignore', log.fd, log.fd] },
+  );
+  const environment = {
+    DOCKER_HOST: `unix://${directory}/socket`,
+    DOCKER_CONFIG: join(directory, 'config'),
+  };
+  const docker = Object.assign(
+    (...parameters: readonly string[]) => run('docker', parameters, { environment }),
+    {
+      attempt: (parameters: readonly string[], input = '') =>
+        attempt('docker', parameters, { environment, input }),
+      stop: async () => {
+        if (daemon.exitCode === null && daemon.signalCode === null) {
+          daemon.kill('SIGTERM');
+          await once(daemon, 'exit');
+        }
+        await log.close();
+      },
+    },
+  );
+  for (let tries = 0; tries < startsWithinSeconds * 5; tries += 1) {
+    if ((await docker.attempt(['info'])).ok) return docker;
+    if (daemon.exitCode !== null) break;
+    await sleep(200);
+  }
+  await docker.stop();
+  throw new Error(`dockerd did not start: ${await run('tail', ['-20', join(directory, 'log')])}`);
+}

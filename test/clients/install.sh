@@ -1,0 +1,28 @@
+#!/bin/sh
+# Installs the clients that test/clients drives, on Debian. Does nothing where they are there.
+set -eu
+
+missing=
+command -v skopeo >/dev/null 2>&1 || missing="$missing skopeo"
+command -v dockerd >/dev/null 2>&1 || missing="$missing docker.io"
+# Without recommendations, docker.io brings no client that the daemon can be spoken to with on newer Debian.
+command -v docker >/dev/null 2>&1 || missing="$missing docker-cli"
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "These clients are missing, and there is no apt-get to install them with:$missing" >&2
+  exit 1
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then as_root=sudo; fi
+
+export DEBIAN_FRONTEND=noninteractive
+echo "installing$missing"
+$as_root apt-get update -qq
+# docker-cli is a package of its own since Debian 13; before, docker.io holds the client.
+case "$missing" in
+  *docker-cli*) apt-cache show docker-cli >/dev/null 2>&1 || missing=$(echo "$missing docker.io" | sed 's/docker-cli//') ;;
+esac
+# shellcheck disable=SC2086 # one word a package
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,58 @@
+// What `npm test` runs: every suite, or those whose path begins as the arguments do. The last line tells how many
+// tests passed and failed; before it stands, for each suite that was left out, the client it needs.
+
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+const root = join(import.meta.dirname, '..');
+const wanted = process.argv.slice(2).map((path) => relative(root, join(process.cwd(), path)));
+
+// In CI nothing is left out: the clients are installed first.
+if (process.env['CI'] !== undefined) {
+  const installed = spawnSync('sh', [join(root, 'test/clients/install.sh')], { stdio: 'inherit' });
+  if (installed.status !== 0) process.exit(1);
+}
+
+const files = globSync('test/**/*.test.ts', { cwd: root })
+  .filter((file) => wanted.length === 0 || wanted.some((path) => file.startsWith(path)))
+  .sort()
+  .map((file) => join(root, file));
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+/** @type {Set<string>} */
+const leftOut = new Set();
+
+const events = run({ files, concurrency: 2, timeout: 15 * 60 * 1000 });
+events.on('test:pass', (test) => {
+  // A suite is not a test: those in it are counted. One that is skipped whole has none.
+  if (test.skip === undefined) {
+    if (test.details.type !== 'suite') counts.passed += 1;
+    return;
+  }
+  counts.skipped += 1;
+  leftOut.add(`${test.name}: ${test.skip === true ? 'skipped' : test.skip}`);
+});
+events.on('test:fail', (test) => {
+  // A suite fails with its tests, which are counted; on its own account when a hook of it fails.
+  const { error } = test.details;
+  const ofItsTests = 'failureType' in error && error.failureType === 'subtestsFailed';
+  if (!ofItsTests) counts.failed += 1;
+});
+
+events
+  .compose(spec)
+  .on('end', report)
+  .pipe(process.stdout);
+
+function report() {
+  // The reporter's last words are still on their way.
+  setImmediate(() => {
+    for (const reason of leftOut) process.stdout.write(`\nLEFT OUT  ${reason}\n`);
+    const { passed, failed, skipped } = counts;
+    process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+    process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+  });
+}

@@ -1,0 +1,105 @@
+// The real process, as `npm start` runs it, on a free port and a directory of its own.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface RunningBerth {
+  /** `http://127.0.0.1:port` */
+  readonly url: string;
+  /** `127.0.0.1:port` */
+  readonly host: string;
+  readonly password: string;
+  readonly dataDirectory: string;
+  readonly process: ChildProcess;
+  /** What it has printed so far, on both outputs. */
+  output(): string;
+  /** Ends it with SIGTERM, as a supervisor does, and waits. @returns its exit code */
+  stop(): Promise<number | null>;
+  /** Ends it with SIGKILL, as a power cut does, and waits. */
+  kill(): Promise<void>;
+  /** Stops it if it runs, and removes its data. */
+  remove(): Promise<void>;
+}
+
+const main = join(import.meta.dirname, '../../infra/local/main.js');
+const readyWithinMs = 10_000;
+
+/**
+ * Starts a registry and waits until it is ready.
+ * @param options.dataDirectory data of an earlier one; a new directory when left out
+ * @throws Error with what it printed, when it is not ready within ten seconds
+ */
+export async function startBerth(
+  options: {
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly dataDirectory?: string;
+  } = {},
+): Promise<RunningBerth> {
+  const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'berth-data-')));
+  const password = 'a-password-for-tests';
+  const child = spawn(process.execPath, [main, 'start'], {
+    env: {
+      ...process.env,
+      PORT: '0',
+      HOST: '127.0.0.1',
+      BERTH_DATA: dataDirectory,
+      BERTH_ADMIN_PASSWORD: password,
+      BERTH_ANONYMOUS_PULL: '',
+      ...options.environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      printed += text;
+    });
+  }
+  const port = await untilReady(child, () => printed);
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    child.kill(signal);
+    await once(child, 'exit');
+    return child.exitCode;
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    host: `127.0.0.1:${port}`,
+    password,
+    dataDirectory,
+    process: child,
+    output: () => printed,
+    stop: () => end('SIGTERM'),
+    kill: async () => {
+      await end('SIGKILL');
+    },
+    remove: async () => {
+      await end('SIGTERM');
+      await rm(dataDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+function untilReady(child: ChildProcess, printed: () => string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => {
+      child.kill('SIGKILL');
+      reject(new Error(`the registry ${why}; it printed: ${printed()}`));
+    };
+    const timer = setTimeout(() => fail('was not ready in time'), readyWithinMs);
+    const look = () => {
+      const [, port] = /ready on http:\/\/\S+:(\d+)\n/.exec(printed()) ?? [];
+      if (port === undefined) return;
+      clearTimeout(timer);
+      resolve(port);
+    };
+    child.stdout?.on('data', look);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`the registry ended with ${code}; it printed: ${printed()}`));
+    });
+  });
+}
