@@ -114,12 +114,15 @@ test('parts written while others expire, and take their directories along, arriv
   const expiring = (async () => {
     while (writing) await blobs.expireParts(Date.now() + 60_000);
   })();
-  for (let round = 0; round < 300; round += 1) {
-    const name = ['local', 'project', 'parts', `session ${round % 3}`, String(round)];
-    assert.ok(await blobs.write(name, body('bytes'), createOnly));
+  try {
+    for (let round = 0; round < 300; round += 1) {
+      const name = ['local', 'project', 'parts', `session ${round % 3}`, String(round)];
+      assert.ok(await blobs.write(name, body('bytes'), createOnly));
+    }
+  } finally {
+    writing = false;
+    await expiring;
   }
-  writing = false;
-  await expiring;
 });
 
 test('a file that is not ours is not listed', async (t) => {

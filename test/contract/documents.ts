@@ -1,0 +1,255 @@
+// The promise of shared/ports/documents.ts, line by line, for every adapter.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, it } from 'node:test';
+import {
+  DocumentExists,
+  type Documents,
+  documentBytesMax,
+  type Key,
+  type Value,
+} from '#shared/ports/documents.ts';
+import type { FakeClock } from '#test/support/clock.ts';
+
+export interface OpenDocuments {
+  readonly documents: Documents;
+  readonly clock: FakeClock;
+  close(): Promise<void>;
+}
+
+/** @param open opens a store; the suite keeps to locations of its own in it */
+export function documentsContract(name: string, open: () => Promise<OpenDocuments>): void {
+  describe(`the documents of ${name}`, () => {
+    let opened: OpenDocuments;
+    let documents: Documents;
+    before(async () => {
+      opened = await open();
+      documents = opened.documents;
+    });
+    after(() => opened.close());
+
+    /** A prefix that nothing else uses. */
+    const place = (): Key => [`l-${randomUUID()}`, 'project'];
+    const put = (key: Key, value: Value = {}, options?: { expiresAt: number }) =>
+      documents.transact(async (transaction) => transaction.set(key, value, options));
+    const last = async (prefix: Key, limit = 1000) =>
+      (await documents.list({ prefix, limit })).map(({ key }) => key.at(-1));
+    const all = (prefix: Key, order: readonly string[]) =>
+      Promise.all(order.map((element) => put([...prefix, element])));
+
+    it('answers what was set, and nothing where nothing is', async () => {
+      const at = place();
+      await put([...at, 'a'], { n: 1, text: 'ä\u{1f40b}', list: [1, { deep: null }], yes: true });
+      const found = await documents.get([...at, 'a']);
+      assert.deepEqual(found?.key, [...at, 'a']);
+      assert.deepEqual(found?.value, {
+        n: 1,
+        text: 'ä\u{1f40b}',
+        list: [1, { deep: null }],
+        yes: true,
+      });
+      assert.equal(await documents.get([...at, 'b']), undefined);
+    });
+
+    it('keeps bytes as they are, and leaves out what is undefined', async () => {
+      const at = [...place(), 'a'];
+      const bytes = Buffer.from(Array.from({ length: 500_000 }, (_, n) => n % 256));
+      await put(at, { bytes, kept: 1, dropped: undefined });
+      const { value } = (await documents.get(at)) ?? assert.fail();
+      assert.ok(bytes.equals(value.bytes ?? Buffer.alloc(0)));
+      assert.deepEqual(Object.keys(value).sort(), ['bytes', 'kept']);
+    });
+
+    it('replaces a value whole, and deletes', async () => {
+      const at = [...place(), 'a'];
+      await put(at, { one: 1, bytes: Buffer.of(1) });
+      await put(at, { two: 2 });
+      assert.deepEqual((await documents.get(at))?.value, { two: 2 });
+      await documents.transact(async (transaction) => transaction.delete(at));
+      assert.equal(await documents.get(at), undefined);
+      await documents.transact(async (transaction) => transaction.delete(at));
+    });
+
+    it('refuses a document that is larger than documents may be', async () => {
+      const at = [...place(), 'a'];
+      await assert.rejects(put(at, { bytes: Buffer.alloc(documentBytesMax + 1) }));
+      assert.equal(await documents.get(at), undefined);
+    });
+
+    it('lists in the order of the bytes, whatever order they came in', async () => {
+      const names = [
+        'a-b/c',
+        'a.b/c',
+        'a/b',
+        'a0',
+        'aa',
+        'a',
+        'B',
+        '__v1__',
+        '~',
+        'ä',
+        '\u{ff5e}',
+        '\u{1f40b}',
+      ];
+      const at = place();
+      await all(at, names);
+      const order = [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      assert.deepEqual(await last(at), order);
+    });
+
+    it('takes ids that stores keep for themselves, and long ones', async () => {
+      const at = place();
+      const names = ['.', '..', '__v1__', '__name__', 'a/b', '%2F', '*', 'x'.repeat(500)];
+      await all(at, names);
+      assert.deepEqual(new Set(await last(at)), new Set(names));
+      for (const element of names) assert.ok(await documents.get([...at, element]), element);
+    });
+
+    it('lists only what is under the prefix: not the prefix itself, nor its like', async () => {
+      const at = place();
+      await put([...at, 'a']);
+      await all([...at, 'a'], ['x', 'y']);
+      await all([...at, 'ab'], ['x']);
+      await put([...at, 'a', 'x', 'deeper']);
+      const found = await documents.list({ prefix: [...at, 'a'], limit: 10 });
+      assert.deepEqual(
+        found.map(({ key }) => key.slice(3)),
+        [['x'], ['x', 'deeper'], ['y']],
+      );
+    });
+
+    it('begins after a key, whether it exists or not, and ends at the limit', async () => {
+      const at = place();
+      await all(at, ['a', 'b', 'd', 'e']);
+      const after = async (element: string, limit: number) =>
+        (await documents.list({ prefix: at, after: [...at, element], limit })).map(({ key }) =>
+          key.at(-1),
+        );
+      assert.deepEqual(await after('b', 10), ['d', 'e']);
+      assert.deepEqual(await after('c', 1), ['d']);
+      assert.deepEqual(await after('e', 10), []);
+      assert.deepEqual(await documents.list({ prefix: at, limit: 0 }), []);
+      const early = await documents.list({ prefix: at, after: [''.padEnd(1, '!')], limit: 10 });
+      assert.equal(early.length, 4);
+    });
+
+    it('reads an expired document as absent, everywhere', async () => {
+      const at = place();
+      const { clock } = opened;
+      await put([...at, 'a'], { n: 1 }, { expiresAt: clock.now() + 1000 });
+      await put([...at, 'b'], { n: 2 });
+      assert.ok(await documents.get([...at, 'a']));
+      clock.advance(1000);
+      assert.equal(await documents.get([...at, 'a']), undefined);
+      assert.deepEqual(await last(at, 1), ['b']);
+      await documents.transact(async (transaction) => {
+        assert.deepEqual(await transaction.getAll([[...at, 'a']]), [undefined]);
+        transaction.create([...at, 'a'], { n: 3 });
+      });
+      assert.deepEqual((await documents.get([...at, 'a']))?.value, { n: 3 });
+    });
+
+    it('creates only what does not exist, and fails whole otherwise', async () => {
+      const at = place();
+      await documents.transact(async (transaction) => transaction.create([...at, 'a'], { n: 1 }));
+      const again = documents.transact(async (transaction) => {
+        transaction.set([...at, 'b'], {});
+        transaction.create([...at, 'a'], { n: 2 });
+      });
+      await assert.rejects(again, DocumentExists);
+      assert.deepEqual((await documents.get([...at, 'a']))?.value, { n: 1 });
+      assert.equal(await documents.get([...at, 'b']), undefined);
+    });
+
+    it('gives many at once in the order they were asked for', async () => {
+      const at = place();
+      await all(at, ['a', 'c']);
+      const found = await documents.transact((transaction) =>
+        transaction.getAll(['c', 'b', 'a'].map((element) => [...at, element])),
+      );
+      assert.deepEqual(
+        found.map((document) => document?.key.at(-1)),
+        ['c', undefined, 'a'],
+      );
+    });
+
+    it('writes nothing when the body throws, and rejects with what it threw', async () => {
+      const at = [...place(), 'a'];
+      const wrong = new Error('changed my mind');
+      const failing = documents.transact(async (transaction) => {
+        transaction.set(at, {});
+        throw wrong;
+      });
+      await assert.rejects(failing, wrong);
+      assert.equal(await documents.get(at), undefined);
+    });
+
+    it('takes reads before writes only', async () => {
+      const at = [...place(), 'a'];
+      const late = documents.transact(async (transaction) => {
+        transaction.set(at, {});
+        await transaction.get(at);
+      });
+      await assert.rejects(late);
+      assert.equal(await documents.get(at), undefined);
+    });
+
+    it('shows nothing that is not committed', async () => {
+      const at = [...place(), 'a'];
+      await documents.transact(async (transaction) => {
+        transaction.set(at, {});
+        assert.equal(await documents.get(at), undefined);
+      });
+      assert.ok(await documents.get(at));
+    });
+
+    it('loses none of many increments at once', async () => {
+      const at = [...place(), 'counter'];
+      await put(at, { n: 0 });
+      const increment = () =>
+        documents.transact(async (transaction) => {
+          const n = (await transaction.get(at))?.value['n'];
+          await Promise.resolve();
+          transaction.set(at, { n: Number(n) + 1 });
+        });
+      await Promise.all(Array.from({ length: 50 }, increment));
+      assert.deepEqual((await documents.get(at))?.value, { n: 50 });
+    });
+
+    it('lets no two transactions each undo what the other relied on', async () => {
+      const at = place();
+      await all(at, ['a', 'b']);
+      // Each removes one while the other is there: both together would leave none (write skew).
+      const remove = (mine: string, other: string) =>
+        documents.transact(async (transaction) => {
+          const left = await transaction.get([...at, other]);
+          if (left !== undefined) transaction.delete([...at, mine]);
+        });
+      await Promise.all([remove('a', 'b'), remove('b', 'a')]);
+      assert.equal((await last(at)).length, 1);
+    });
+
+    it('lets a list conflict with what is inserted into its range', async () => {
+      const at = place();
+      const insertIfEmpty = (element: string) =>
+        documents.transact(async (transaction) => {
+          const found = await transaction.list({ prefix: at, limit: 1 });
+          if (found.length === 0) transaction.create([...at, element], {});
+        });
+      await Promise.all(['a', 'b', 'c', 'd'].map(insertIfEmpty));
+      assert.equal((await last(at)).length, 1);
+    });
+
+    it('tells when each write was committed, in the order they were', async () => {
+      const at = place();
+      const times: number[] = [];
+      for (const element of ['a', 'b', 'c']) {
+        await put([...at, element]);
+        times.push((await documents.get([...at, element]))?.committedAt ?? 0);
+      }
+      const [a = 0, b = 0, c = 0] = times;
+      assert.ok(a > 0 && a < b && b < c, times.join());
+    });
+  });
+}
