@@ -42,7 +42,8 @@ export async function listReferrers(
   const more = found.length > referrersPageMax || page.length < all.length;
   return {
     referrers: page.filter(
-      (descriptor) => artifactType === undefined || descriptor.artifactType === artifactType,
+      (descriptor) =>
+        artifactType === undefined || (descriptor.artifactType ?? '') === artifactType,
     ),
     next: more ? page.at(-1)?.digest : undefined,
   };

@@ -1,5 +1,5 @@
 // Pushing a blob's bytes. The order is always: bytes, then metadata, then the answer.
-// - A body whose digest is known goes straight to its content-addressed name, and is hashed on the way.
+// - A body whose digest is known goes straight to its content-addressed name (contents.ts).
 // - What comes before the digest is known (PATCH) becomes parts, immutable objects; closing the session
 //   joins them on the store's side. A part that was never recorded is garbage, not corruption.
 
@@ -14,10 +14,11 @@ import {
 import { RegistryError } from '../oci/errors.ts';
 import { sessionPartsMax } from '../oci/limits.ts';
 import type { Range } from '../oci/range.ts';
-import { absent, ObjectMissing, type ObjectName } from '../ports/blobs.ts';
-import { blobKey, blobObject, partObject, type Repository } from './layout.ts';
-import { blobBusy, findLink, planLink, revive, type SeenObject } from './links.ts';
-import { read, type UploadRecord } from './records.ts';
+import { absent } from '../ports/blobs.ts';
+import { type Body, hashed, storeParts, storeWhole } from './contents.ts';
+import { partObject, type Repository } from './layout.ts';
+import { findLink, planLink, type SeenObject } from './links.ts';
+import type { UploadRecord } from './records.ts';
 import {
   outOfOrder,
   readUpload,
@@ -26,8 +27,6 @@ import {
   writeUpload,
 } from './sessions.ts';
 import type { Store } from './store.ts';
-
-type Body = AsyncIterable<Uint8Array>;
 
 /** A chunk, or the whole, as a request carries it. */
 export interface Chunk {
@@ -108,7 +107,7 @@ export async function finishUpload(
   try {
     const stored = whole
       ? await storeWhole(store, session.repository, digest, checkedBody(chunk))
-      : await storeParts(store, session, after, digest);
+      : await storeParts(store, session.repository, after, digest);
     await close(store, session, location, { before, digest, stored });
   } catch (error) {
     await discard(store, after.parts.slice(before.parts.length));
@@ -192,90 +191,6 @@ async function hasherFor(
   return resumableHash(algorithm, before.hashState).catch(() => undefined);
 }
 
-/** Writes a body to the blob's own name, or, where the blob is already kept, only hashes it. */
-async function storeWhole(
-  store: Store,
-  repository: Repository,
-  digest: Digest,
-  body: Body,
-): Promise<SeenObject | undefined> {
-  const found = await findObject(store, repository, digest);
-  const hasher = startHash(algorithmOf(digest));
-  const verify = () => {
-    if (hasher.digest() !== digest) throw wrongDigest(digest, hasher.digest());
-  };
-  if (found.kept) {
-    for await (const bytes of body) hasher.update(bytes);
-    verify();
-    return undefined;
-  }
-  const stored = await store.blobs.write(blobObject(repository, digest), hashed(body, hasher), {
-    ifGeneration: found.generation,
-    verify,
-  });
-  return stored === undefined
-    ? afterConflict(store, repository, digest)
-    : { ...stored, seenAt: store.clock.now() };
-}
-
-/** Joins a session's parts under the blob's own name, once their digest is sure. */
-async function storeParts(
-  store: Store,
-  session: UploadSession,
-  upload: UploadRecord,
-  digest: Digest,
-): Promise<SeenObject | undefined> {
-  const { repository } = session;
-  const known = upload.digest !== undefined && algorithmOf(upload.digest) === algorithmOf(digest);
-  const objects = upload.parts.map(({ object }) => object);
-  const actual = known ? upload.digest : await digestOfObjects(store, objects, algorithmOf(digest));
-  if (actual !== digest) throw wrongDigest(digest, actual);
-  const found = await findObject(store, repository, digest);
-  if (found.kept) return undefined;
-  const stored = await store.blobs.compose(objects, blobObject(repository, digest), {
-    ifGeneration: found.generation,
-  });
-  return stored === undefined
-    ? afterConflict(store, repository, digest)
-    : { ...stored, seenAt: store.clock.now() };
-}
-
-/**
- * How the blob stands before its bytes are stored: `kept` when they need not be, and else the
- * generation to write over. A condemned blob is made live first, so that it stays while bytes arrive.
- */
-async function findObject(
-  store: Store,
-  repository: Repository,
-  digest: Digest,
-): Promise<{ kept: true } | { kept: false; generation: string }> {
-  const blob = await read(store.documents, blobKey(repository, digest));
-  if (blob === undefined) return { kept: false, generation: absent };
-  if (blob.state === 'condemned') await revive(store, repository, digest);
-  const object = await store.blobs.stat(blobObject(repository, digest));
-  if (blob.state !== 'deleting' && object?.size === blob.size) return { kept: true };
-  return { kept: false, generation: object?.generation ?? absent };
-}
-
-/**
- * The name was taken when the bytes came: another client pushed the same blob meanwhile, or a crash
- * left an object without a record. That it is taken proves nothing: the blob's record decides, and
- * where there is none, the object itself. (The record is read first: an object without a record is
- * not about to be deleted.)
- */
-async function afterConflict(
-  store: Store,
-  repository: Repository,
-  digest: Digest,
-): Promise<SeenObject | undefined> {
-  const blob = await read(store.documents, blobKey(repository, digest));
-  if (blob?.state === 'deleting') throw blobBusy();
-  if (blob !== undefined) return undefined;
-  const object = await store.blobs.stat(blobObject(repository, digest));
-  if (object === undefined) throw blobBusy();
-  return { ...object, seenAt: store.clock.now() };
-}
-
 /** Links the blob and leaves the session's tombstone, in one transaction. */
 async function close(
   store: Store,
@@ -299,20 +214,6 @@ async function close(
   });
 }
 
-async function digestOfObjects(
-  { blobs }: Store,
-  objects: readonly ObjectName[],
-  algorithm: Algorithm,
-): Promise<Digest> {
-  const hasher = startHash(algorithm);
-  for (const object of objects) {
-    const bytes = await blobs.read(object);
-    if (bytes === undefined) throw new ObjectMissing(object);
-    for await (const piece of bytes) hasher.update(piece);
-  }
-  return hasher.digest();
-}
-
 /** Removes parts that nobody will ask for again. What fails here is garbage, which expires. */
 async function discard({ blobs }: Store, parts: UploadRecord['parts']): Promise<void> {
   for (const { object } of parts) {
@@ -333,22 +234,8 @@ async function* checkedBody({ body, range }: Chunk): Body {
     throw wrongLength(lengthOf(range), received);
 }
 
-async function* hashed(body: Body, hasher: Hasher | undefined): Body {
-  for await (const bytes of body) {
-    hasher?.update(bytes);
-    yield bytes;
-  }
-}
-
 function lengthOf({ start, end }: Range): number {
   return end - start + 1;
-}
-
-function wrongDigest(expected: Digest, actual: Digest | undefined): RegistryError {
-  return new RegistryError('DIGEST_INVALID', {
-    message: `the bytes received have the digest ${actual}, not ${expected}`,
-    detail: { expected, actual },
-  });
 }
 
 function wrongLength(expected: number, actual: number): RegistryError {
