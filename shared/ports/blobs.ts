@@ -44,7 +44,8 @@ export interface ByteRange {
  * The promise:
  * - An object is visible whole or not at all, and durable once the call resolved, power loss included.
  * - A body that throws (the client went away) leaves nothing visible, and the call rejects with what it threw.
- * - Memory is bounded whatever the size.
+ * - Memory is bounded whatever the size. Pieces of a body are kept until they are written: whoever yields
+ *   one does not change it afterwards.
  * - A precondition that does not hold answers `undefined`, with nothing changed; the body has been
  *   read to its end and `verify` has passed all the same.
  */
@@ -56,8 +57,9 @@ export interface Blobs {
   ): Promise<StoredObject | undefined>;
 
   /**
-   * Joins objects, in order, into one, on the store's side. The sources stay. It is as atomic as
-   * `write`, and so can be repeated after a crash. Rejects with {@link ObjectMissing} when a source is gone.
+   * Joins one or more objects, in order, into one, on the store's side. The sources stay. It is as atomic
+   * as `write`, and so can be repeated after a crash. Rejects with {@link ObjectMissing} when a source is
+   * gone; when the precondition does not hold either, it may do that or answer `undefined`.
    */
   compose(
     sources: readonly ObjectName[],
@@ -79,7 +81,7 @@ export interface Blobs {
   /** Deletes that very generation. Answers whether it did; `false` when it is gone or overwritten. */
   delete(name: ObjectName, options: { readonly ifGeneration: string }): Promise<boolean>;
 
-  /** Objects whose names begin with the prefix, in no particular order. For inventories, not for requests. */
+  /** Objects whose names begin with the prefix and go on, in no particular order. For inventories, not for requests. */
   list(prefix: ObjectName): AsyncIterable<ListedObject>;
 }
 
