@@ -20,10 +20,11 @@ export const getBlob: RepositoryAction = async (request, services) => {
   const link = await find(services, repository, digest);
   if (link === undefined) throw blobUnknown(repository, digest);
   if (isFresh(headers, digest)) return { status: 304, headers: headersOf(digest) };
+  // Answered here, never redirected: stores refuse a HEAD with a URL that was signed for GET.
+  // A range is GET's alone (RFC 9110 section 14.2).
+  if (method === 'HEAD') return whole(digest, link.size, '');
   const range = rangeApplies(headers, digest) ? parseRange(headers.range, link.size) : undefined;
   if (range === 'unsatisfiable') throw unsatisfiable(link.size);
-  // Answered here, never redirected: stores refuse a HEAD with a URL that was signed for GET.
-  if (method === 'HEAD') return whole(digest, link.size, '');
   return send(request, services, { digest, size: link.size, range });
 };
 
