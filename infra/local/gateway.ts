@@ -1,6 +1,6 @@
 // The laptop's load balancer: one HTTP server before all functions.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
@@ -13,28 +13,33 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** How long a connection may say nothing in the midst of a request before it is taken for gone. */
-const silenceMs = 2 * 60 * 1000;
+/** How long a connection may say nothing in the midst of a request, ours or the client's turn: joining many chunks takes a while. */
+const silenceMs = 10 * 60 * 1000;
 
 export async function startGateway(
   services: Services,
   { host, port }: { host: string; port: number },
 ): Promise<Gateway> {
   const handler = serve(services);
+  const answer: RequestListener = (request, response) => {
+    handler(request, response).catch((error: unknown) => {
+      services.log('ERROR', 'a request was left unanswered', { error: String(error) });
+      response.destroy();
+    });
+  };
   const server = createServer(
     {
       maxHeaderSize: headerBytesMax,
+      // What is missing or wrong is answered in the registry's own form, by parseRequest.
+      requireHostHeader: false,
       // A layer takes as long as the client's line needs: silence is bounded, not the whole.
       requestTimeout: 0,
       keepAliveTimeout: 65_000,
     },
-    (request, response) => {
-      handler(request, response).catch((error: unknown) => {
-        services.log('ERROR', 'a request was left unanswered', { error: String(error) });
-        response.destroy();
-      });
-    },
+    answer,
   );
+  // An Expect that is not 100-continue asks for nothing that an answer would not tell.
+  server.on('checkExpectation', answer);
   server.timeout = silenceMs;
   server.on('clientError', refuse);
   await listen(server, host, port);
@@ -53,11 +58,17 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
       ? `the headers are larger than ${headerBytesMax} bytes`
       : 'this is not a request in HTTP/1.1',
   });
-  const body = errorEnvelope(refusal, crypto.randomUUID());
+  const id = crypto.randomUUID();
+  const body = errorEnvelope(refusal, id);
   const status = overflow ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${id}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -56,9 +56,9 @@ export function parseRequest(message: IncomingMessage & { rawBody?: Buffer }): H
 }
 
 function parseHost(header: string | undefined): string {
-  const host = header?.toLowerCase() ?? 'localhost';
+  const host = header?.toLowerCase() ?? '';
   if (hostPattern.test(host)) return host;
-  throw new RegistryError('NAME_INVALID', { message: 'the Host header is not a host name' });
+  throw new RegistryError('NAME_INVALID', { message: 'the Host header must be a host name' });
 }
 
 function bodyOf(message: IncomingMessage & { rawBody?: Buffer }): RequestBody {

@@ -44,7 +44,7 @@ function compile(path: string): RegExp {
 function methodUnknown(method: string, allowed: readonly string[]): RegistryError {
   const allow = [...new Set(allowed)].join(', ');
   return new RegistryError('UNSUPPORTED', {
-    message: `${method.slice(0, 20)} is not supported here: ${allow} are`,
+    message: `${method.slice(0, 20)} is not supported here; what is: ${allow}`,
     headers: { Allow: allow },
   });
 }
