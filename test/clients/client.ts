@@ -55,8 +55,26 @@ export async function run(...call: Parameters<typeof attempt>): Promise<string> 
   throw new Error(`${command} ${parameters.join(' ')} failed: ${stderr}${stdout}`);
 }
 
+/** What a suite has started and made, to be undone after it: also when the next start failed. */
+export interface Scratch {
+  readonly path: string;
+  /** Has this done at {@link Scratch.remove}, before what was given earlier. */
+  after(undo: () => Promise<unknown>): void;
+  remove(): Promise<void>;
+}
+
 /** A directory for one suite. */
-export async function scratch(): Promise<{ path: string; remove(): Promise<void> }> {
+export async function scratch(): Promise<Scratch> {
   const path = await mkdtemp(join(tmpdir(), 'berth-clients-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  const undone: (() => Promise<unknown>)[] = [];
+  return {
+    path,
+    after: (undo) => {
+      undone.unshift(undo);
+    },
+    remove: async () => {
+      for (const undo of undone) await undo();
+      await rm(path, { recursive: true, force: true });
+    },
+  };
 }

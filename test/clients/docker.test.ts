@@ -1,32 +1,32 @@
 // docker against the real process, and images between docker and skopeo.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
-import { writeImage } from '#test/support/images.ts';
-import { run, scratch, unlessInstalled } from './client.ts';
+import { layerFile, writeDockerArchive, writeImage, writeIndex } from '#test/support/images.ts';
+import { run, type Scratch, scratch, unlessInstalled } from './client.ts';
 import { type Docker, startDocker } from './dockerd.ts';
 
-const notRoot = process.getuid?.() === 0 ? false : 'dockerd needs root';
+// First: dockerd is not on everybody's PATH, and installing it again would not help.
+const notRoot = process.getuid?.() === 0 ? false : 'dockerd needs root: run npm test as root';
 
-describe('docker', { skip: unlessInstalled('dockerd', 'docker', 'skopeo') || notRoot }, () => {
+describe('docker', { skip: notRoot || unlessInstalled('dockerd', 'docker', 'skopeo') }, () => {
   let berth: RunningBerth;
   let docker: Docker;
-  let space: Awaited<ReturnType<typeof scratch>>;
+  let space: Scratch;
 
   before(async () => {
     space = await scratch();
     berth = await startBerth();
+    space.after(() => berth.remove());
     docker = await startDocker(space.path);
+    space.after(() => docker.stop());
     await login(berth.password);
   });
 
-  after(async () => {
-    await docker.stop();
-    await berth.remove();
-    await space.remove();
-  });
+  after(() => space.remove());
 
   const login = async (password: string) => {
     const { ok, stderr } = await docker.attempt(
@@ -72,6 +72,53 @@ describe('docker', { skip: unlessInstalled('dockerd', 'docker', 'skopeo') || not
     return found.slice(repository.length + 1);
   };
 
+  it('pushes an image of its own, and skopeo and docker pull it with the digest it told', async () => {
+    const name = `${berth.host}/demo/loaded:v1`;
+    const options = { seed: 'loaded', layers: 3, bytesPerLayer: 900_000 };
+    const archive = join(space.path, 'loaded.tar');
+    await writeDockerArchive(archive, name, options);
+    await docker('load', '--input', archive);
+    const pushed = await docker('push', name);
+    assert.equal(pushed.match(/: Pushed/g)?.length, 3);
+    const [, told] = /digest: (sha256:[0-9a-f]{64})/.exec(pushed) ?? [];
+    assert.equal(await digestBySkopeo('demo/loaded:v1'), told);
+    await docker('rmi', name);
+    await docker('pull', name);
+    assert.equal(await digestByDocker('demo/loaded:v1'), told);
+    const container = (await docker('create', name)).trim();
+    for (let at = 0; at < options.layers; at += 1) {
+      const copy = join(space.path, `layer-${at}.bin`);
+      await docker('cp', `${container}:/layer-${at}.bin`, copy);
+      assert.ok((await readFile(copy)).equals(layerFile(options, at)));
+    }
+    await docker('rm', container);
+  });
+
+  it('pulls the image of a platform out of an index', async () => {
+    const from = join(space.path, 'index');
+    const index = await writeIndex(from, { seed: 'platforms', layers: 2, bytesPerLayer: 5000 });
+    await run(
+      'skopeo',
+      [
+        'copy',
+        '--all',
+        '--dest-tls-verify=false',
+        '--dest-creds',
+        credentials(),
+        `oci:${from}:latest`,
+        `docker://${berth.host}/demo/index:v1`,
+      ],
+      { environment: { HOME: space.path } },
+    );
+    const name = `${berth.host}/demo/index:v1`;
+    for (const architecture of ['amd64', 'arm64']) {
+      const pulled = await docker('pull', '--platform', `linux/${architecture}`, name);
+      assert.match(pulled, new RegExp(`Digest: ${index.digest}`));
+      const found = await docker('inspect', '--format', '{{.Architecture}}', name);
+      assert.equal(found.trim(), architecture);
+    }
+  });
+
   it('pulls what skopeo pushed, with the same digest', async () => {
     const image = await pushBySkopeo('from skopeo', 'demo/from-skopeo:v1');
     await docker('pull', `${berth.host}/demo/from-skopeo:v1`);
@@ -92,6 +139,7 @@ describe('docker', { skip: unlessInstalled('dockerd', 'docker', 'skopeo') || not
     await docker('pull', `${berth.host}/demo/for-docker:v1`);
     await docker('tag', `${berth.host}/demo/for-docker:v1`, `${berth.host}/other/from-docker:v1`);
     const pushed = await docker('push', `${berth.host}/other/from-docker:v1`);
+    assert.equal(pushed.match(/Mounted from demo\/for-docker/g)?.length, 3);
     const [, told] = /digest: (sha256:[0-9a-f]{64})/.exec(pushed) ?? [];
     assert.equal(await digestBySkopeo('other/from-docker:v1'), told);
     assert.equal(await digestByDocker('other/from-docker:v1'), told);

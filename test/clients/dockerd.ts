@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endsWithTests } from '#test/support/ends-with-tests.ts';
 import { attempt, run } from './client.ts';
 
 export interface Docker {
@@ -35,6 +36,8 @@ export async function startDocker(directory: string): Promise<Docker> {
     ].flat(),
     { stdio: ['ignore', log.fd, log.fd] },
   );
+  // Not SIGKILL: it has a containerd of its own to end.
+  endsWithTests(daemon, 'SIGTERM');
   const environment = {
     DOCKER_HOST: `unix://${directory}/socket`,
     DOCKER_CONFIG: join(directory, 'config'),

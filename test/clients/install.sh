@@ -15,9 +15,16 @@ if ! command -v apt-get >/dev/null 2>&1; then
 fi
 
 as_root=
-if [ "$(id -u)" -ne 0 ]; then as_root=sudo; fi
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "These clients are missing; install them as root, there is no sudo here:$missing" >&2
+    exit 1
+  fi
+  as_root=sudo
+fi
+# In the command and not exported: sudo passes no environment on.
+as_root="$as_root env DEBIAN_FRONTEND=noninteractive"
 
-export DEBIAN_FRONTEND=noninteractive
 echo "installing$missing"
 $as_root apt-get update -qq
 # docker-cli is a package of its own since Debian 13; before, docker.io holds the client.

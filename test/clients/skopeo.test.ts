@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
 import { writeImage, writeIndex } from '#test/support/images.ts';
-import { attempt, run, scratch, unlessInstalled } from './client.ts';
+import { attempt, run, type Scratch, scratch, unlessInstalled } from './client.ts';
 
 describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
   let berth: RunningBerth;
-  let space: Awaited<ReturnType<typeof scratch>>;
+  let space: Scratch;
   /** What skopeo keeps between calls lies in a home of its own. */
   let environment: Record<string, string>;
 
@@ -18,13 +18,11 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
     space = await scratch();
     environment = { HOME: space.path, REGISTRY_AUTH_FILE: join(space.path, 'auth.json') };
     berth = await startBerth({ environment: { BERTH_ANONYMOUS_PULL: 'open' } });
+    space.after(() => berth.remove());
     await login(berth.password);
   });
 
-  after(async () => {
-    await berth.remove();
-    await space.remove();
-  });
+  after(() => space.remove());
 
   const login = (password: string) =>
     run('skopeo', ['login', '--tls-verify=false', '-u', 'admin', '--password-stdin', berth.host], {
@@ -92,17 +90,24 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
     }
   });
 
-  it('copies between two repositories', async () => {
+  it('copies between two repositories by mounts, not by bytes', async () => {
     const from = join(space.path, 'copied');
     const image = await writeImage(from, { seed: 'copied', layers: 2, bytesPerLayer: 50_000 });
     await push(from, 'demo/original:v1');
-    await skopeo(
-      'copy',
-      '--src-tls-verify=false',
-      '--dest-tls-verify=false',
-      `docker://${berth.host}/demo/original:v1`,
-      `docker://${berth.host}/demo/copy:v2`,
+    const copied = await attempt(
+      'skopeo',
+      [
+        '--debug',
+        'copy',
+        '--src-tls-verify=false',
+        '--dest-tls-verify=false',
+        `docker://${berth.host}/demo/original:v1`,
+        `docker://${berth.host}/demo/copy:v2`,
+      ],
+      { environment },
     );
+    assert.ok(copied.ok, copied.stderr);
+    assert.equal(copied.stderr.match(/mount OK/g)?.length, 2);
     assert.equal((await inspect('demo/copy:v2')).Digest, image.digest);
   });
 
@@ -123,14 +128,11 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
   });
 
   it('is refused with a wrong password', async () => {
-    await assert.rejects(
-      login('not the password'),
-      /invalid username\/password|unauthorized/i,
-    );
+    await assert.rejects(login('not the password'), /invalid username\/password|unauthorized/i);
     await login(berth.password);
   });
 
-  it('pulls without credentials from an open project, and from no other', async () => {
+  it('pulls without credentials from an open project only, and pushes nowhere', async () => {
     const from = join(space.path, 'open');
     await writeImage(from, { seed: 'open', layers: 1, bytesPerLayer: 100 });
     await push(from, 'open/image:v1');
@@ -144,6 +146,18 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
     const refused = await look('closed/image:v1');
     assert.equal(refused.ok, false);
     assert.match(refused.stderr, /unauthorized|authentication required|denied|not public/i);
+    const pushed = await attempt(
+      'skopeo',
+      [
+        'copy',
+        '--dest-tls-verify=false',
+        `oci:${from}:latest`,
+        `docker://${berth.host}/open/image:v2`,
+      ],
+      { environment: nobody },
+    );
+    assert.equal(pushed.ok, false);
+    assert.match(pushed.stderr, /unauthorized|authentication required|denied/i);
   });
 
   it('finds everything after the registry was killed and started again', async () => {

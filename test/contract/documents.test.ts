@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { lockDirectory } from '#shared/embedded/lock.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
@@ -71,6 +72,60 @@ describe('SQLite documents', () => {
         ['fulfilled', 'rejected', 'fulfilled'],
       );
       assert.equal((await documents.list({ prefix: ['l', 'p'], limit: 10 })).length, 2);
+      documents.close();
+    }));
+
+  it('share a COMMIT when they wait together, and show none of it before', () =>
+    inDirectory(async (directory) => {
+      const file = join(directory, 'documents.sqlite');
+      const documents = openSqliteDocuments({ file, clock: fakeClock(start) });
+      const logBytes = async () => (await stat(`${file}-wal`)).size;
+      const key = ['l', 'p', 'a'];
+      const before = await logBytes();
+      await Promise.all(
+        Array.from({ length: 100 }, (_, n) =>
+          documents.transact(async (transaction) => {
+            assert.equal((await transaction.get(key))?.value['n'], n === 0 ? undefined : n - 1);
+            assert.equal(await documents.get(key), undefined);
+            transaction.set(key, { n });
+          }),
+        ),
+      );
+      // Each COMMIT of its own would have written the document's page of 4 KiB once more.
+      assert.ok((await logBytes()) - before < 10 * 4096);
+      documents.close();
+    }));
+
+  it('are all rejected when their COMMIT fails, and the store goes on', () =>
+    inDirectory(async (directory) => {
+      const file = join(directory, 'documents.sqlite');
+      const documents = openSqliteDocuments({ file, clock: fakeClock(start) });
+      // A deferred foreign key is looked at by the COMMIT only.
+      const saboteur = new DatabaseSync(file);
+      saboteur.exec(`
+        CREATE TABLE parent (id INTEGER PRIMARY KEY);
+        CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER fail AFTER INSERT ON document BEGIN INSERT INTO child VALUES (1); END`);
+      const put = (name: string) =>
+        documents.transact(async (transaction) => transaction.set(['l', 'p', name], {}));
+      const settled = await Promise.allSettled(['a', 'b', 'c'].map(put));
+      assert.ok(settled.every(({ status }) => status === 'rejected'));
+      saboteur.exec('DROP TRIGGER fail');
+      saboteur.close();
+      await put('d');
+      const found = await documents.list({ prefix: ['l', 'p'], limit: 10 });
+      assert.deepEqual(
+        found.map(({ key }) => key),
+        [['l', 'p', 'd']],
+      );
+      documents.close();
+    }));
+
+  it('refuse a transaction inside of a transaction, which would wait for itself', () =>
+    inDirectory(async (directory) => {
+      const file = join(directory, 'documents.sqlite');
+      const documents = openSqliteDocuments({ file, clock: fakeClock(start) });
+      await assert.rejects(documents.transact(() => documents.transact(async () => 1)));
       documents.close();
     }));
 

@@ -58,7 +58,24 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       await put(at, { bytes, kept: 1, dropped: undefined });
       const { value } = (await documents.get(at)) ?? assert.fail();
       assert.ok(bytes.equals(value.bytes ?? Buffer.alloc(0)));
-      assert.deepEqual(Object.keys(value).sort(), ['bytes', 'kept']);
+      assert.deepEqual(new Set(Object.keys(value)), new Set(['bytes', 'kept']));
+    });
+
+    it('tells bytes that are empty from none, and stores a view without what surrounds it', async () => {
+      const at = place();
+      await put([...at, 'empty'], { bytes: new Uint8Array() });
+      await put([...at, 'view'], { bytes: Uint8Array.of(1, 2, 3, 4).subarray(1, 3) });
+      const [empty, view] = await documents.list({ prefix: at, limit: 2 });
+      assert.deepEqual([...(empty?.value.bytes ?? assert.fail())], []);
+      assert.deepEqual([...(view?.value.bytes ?? assert.fail())], [2, 3]);
+    });
+
+    it('takes any field name and any JSON, nested lists too', async () => {
+      const at = [...place(), 'a'];
+      const fields = '{"":1,"a.b":2,"a/b":3,"__name__":4,"__proto__":5}';
+      const value = { ...JSON.parse(fields), list: [[1], [[]], [null, 1.5, 2 ** 53 - 1]] };
+      await put(at, value);
+      assert.deepEqual((await documents.get(at))?.value, value);
     });
 
     it('replaces a value whole, and deletes', async () => {
@@ -74,7 +91,10 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
     it('refuses a document that is larger than documents may be', async () => {
       const at = [...place(), 'a'];
       await assert.rejects(put(at, { bytes: Buffer.alloc(documentBytesMax + 1) }));
+      // Counted in bytes, not in characters.
+      await assert.rejects(put(at, { text: 'ä'.repeat(documentBytesMax / 2) }));
       assert.equal(await documents.get(at), undefined);
+      await put(at, { bytes: Buffer.alloc(documentBytesMax - 2) });
     });
 
     it('lists in the order of the bytes, whatever order they came in', async () => {
@@ -98,9 +118,30 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       assert.deepEqual(await last(at), order);
     });
 
+    it('orders tuples element by element, on every page as in one', async () => {
+      const at = place();
+      const elements = ['a', 'a!', 'a-b/c', 'a.b/c', 'a/b', 'ab', '__v1__'];
+      // Sorted by code units, which for ASCII are the bytes.
+      const sorted = elements.toSorted((a, b) => (a < b ? -1 : 1));
+      const expected = sorted.flatMap((one) => [[one], ...sorted.map((two) => [one, two])]);
+      await documents.transact(async (transaction) => {
+        for (const key of expected.toReversed()) transaction.set([...at, ...key], {});
+      });
+      const found: Key[] = [];
+      for (let after: Key | undefined; ; after = found.at(-1)) {
+        const page = await documents.list({ prefix: at, after, limit: 5 });
+        found.push(...page.map(({ key }) => key));
+        if (page.length < 5) break;
+      }
+      assert.deepEqual(
+        found.map((key) => key.slice(2)),
+        expected,
+      );
+    });
+
     it('takes ids that stores keep for themselves, and long ones', async () => {
       const at = place();
-      const names = ['.', '..', '__v1__', '__name__', 'a/b', '%2F', '*', 'x'.repeat(500)];
+      const names = ['.', '..', '__v1__', '__name__', 'a/b', '%2F', '*', 'x'.repeat(1024)];
       await all(at, names);
       assert.deepEqual(new Set(await last(at)), new Set(names));
       for (const element of names) assert.ok(await documents.get([...at, element]), element);
@@ -162,6 +203,19 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       assert.equal(await documents.get([...at, 'b']), undefined);
     });
 
+    it('lets one of many that create the same document at once', async () => {
+      const at = [...place(), 'a'];
+      const create = (n: number) =>
+        documents.transact(async (transaction) => transaction.create(at, { n }));
+      const settled = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => create(n)));
+      const winners = settled.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
+      assert.equal(winners.length, 1);
+      assert.deepEqual((await documents.get(at))?.value, { n: winners[0] });
+      for (const one of settled) {
+        if (one.status === 'rejected') assert.deepEqual(one.reason?.key, at);
+      }
+    });
+
     it('gives many at once in the order they were asked for', async () => {
       const at = place();
       await all(at, ['a', 'c']);
@@ -213,8 +267,8 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
           await Promise.resolve();
           transaction.set(at, { n: Number(n) + 1 });
         });
-      await Promise.all(Array.from({ length: 50 }, increment));
-      assert.deepEqual((await documents.get(at))?.value, { n: 50 });
+      await Promise.all(Array.from({ length: 200 }, increment));
+      assert.deepEqual((await documents.get(at))?.value, { n: 200 });
     });
 
     it('lets no two transactions each undo what the other relied on', async () => {
@@ -250,6 +304,11 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       }
       const [a = 0, b = 0, c = 0] = times;
       assert.ok(a > 0 && a < b && b < c, times.join());
+      const listed = await documents.list({ prefix: at, limit: 3 });
+      assert.deepEqual(
+        listed.map(({ committedAt }) => committedAt),
+        times,
+      );
     });
   });
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endsWithTests } from './ends-with-tests.ts';
 
 export interface RunningBerth {
   /** `http://127.0.0.1:port` */
@@ -52,13 +53,17 @@ export async function startBerth(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endsWithTests(child, 'SIGKILL');
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       printed += text;
     });
   }
-  const port = await untilReady(child, () => printed);
+  const port = await untilReady(child, () => printed).catch(async (error: unknown) => {
+    if (options.dataDirectory === undefined) await rm(dataDirectory, { recursive: true });
+    throw error;
+  });
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     child.kill(signal);

@@ -1,4 +1,4 @@
-// Real images, made on disk with no client: OCI layouts that skopeo and docker take as their own.
+// Real images, made on disk with no client: OCI layouts for skopeo, archives for `docker load`.
 
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -21,6 +21,11 @@ export interface ImageOptions {
   readonly layers: number;
   /** Of each layer's file. */
   readonly bytesPerLayer: number;
+}
+
+interface Platform {
+  readonly os: string;
+  readonly architecture: string;
 }
 
 interface Described {
@@ -62,6 +67,34 @@ export async function writeIndex(directory: string, options: ImageOptions): Prom
   };
 }
 
+/** Writes an archive that `docker load` takes, of an image with a name. docker makes manifest and layers of it itself. */
+export async function writeDockerArchive(
+  file: string,
+  name: string,
+  options: ImageOptions,
+): Promise<void> {
+  const tars = layerTars(options);
+  const config = configOf(tars, { os: 'linux', architecture: 'amd64' });
+  const manifest = {
+    Config: 'config.json',
+    RepoTags: [name],
+    Layers: tars.map((_, at) => `layer-${at}.tar`),
+  };
+  await writeFile(
+    file,
+    tarOf([
+      ...tars.map((content, at) => ({ name: `layer-${at}.tar`, content })),
+      { name: 'config.json', content: Buffer.from(JSON.stringify(config)) },
+      { name: 'manifest.json', content: Buffer.from(JSON.stringify([manifest])) },
+    ]),
+  );
+}
+
+/** The content of `/layer-<at>.bin`, the one file of that layer. */
+export function layerFile({ seed, bytesPerLayer }: ImageOptions, at: number): Buffer {
+  return noise(`${seed} ${at}`, bytesPerLayer);
+}
+
 interface Layout {
   add(mediaType: string, content: Uint8Array | object): Promise<Described>;
   close(tagged: Described): Promise<void>;
@@ -88,22 +121,15 @@ async function openLayout(directory: string): Promise<Layout> {
 
 async function addImage(
   layout: Layout,
-  { seed, layers: count, bytesPerLayer }: ImageOptions,
-  platform: { readonly os: string; readonly architecture: string },
+  options: ImageOptions,
+  platform: Platform,
 ): Promise<{ manifest: Described; layers: Digest[] }> {
-  const tars = Array.from({ length: count }, (_, at) =>
-    tarOf(`layer-${at}.bin`, noise(`${seed} ${at}`, bytesPerLayer)),
-  );
+  const tars = layerTars(options);
   const layers: Described[] = [];
   for (const tar of tars) {
     layers.push(await layout.add('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(tar)));
   }
-  const config = await layout.add(mediaTypes.ociConfig, {
-    ...platform,
-    created: '2026-11-24T12:00:00Z',
-    config: { Cmd: ['/layer-0.bin'] },
-    rootfs: { type: 'layers', diff_ids: tars.map((tar) => digestOf(tar)) },
-  });
+  const config = await layout.add(mediaTypes.ociConfig, configOf(tars, platform));
   const manifest = await layout.add(mediaTypes.ociManifest, {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
@@ -111,6 +137,22 @@ async function addImage(
     layers,
   });
   return { manifest, layers: layers.map(({ digest }) => digest) };
+}
+
+function layerTars(options: ImageOptions): Buffer[] {
+  return Array.from({ length: options.layers }, (_, at) =>
+    tarOf([{ name: `layer-${at}.bin`, content: layerFile(options, at) }]),
+  );
+}
+
+/** A config that a client can run by. */
+function configOf(tars: readonly Buffer[], platform: Platform): object {
+  return {
+    ...platform,
+    created: '2026-11-24T12:00:00Z',
+    config: { Cmd: ['/layer-0.bin'] },
+    rootfs: { type: 'layers', diff_ids: tars.map((tar) => digestOf(tar)) },
+  };
 }
 
 /** Bytes that do not compress, the same for the same seed. */
@@ -122,8 +164,12 @@ function noise(seed: string, size: number): Buffer {
   return Buffer.concat(blocks).subarray(0, size);
 }
 
-/** A tar archive of one file (POSIX ustar). */
-function tarOf(name: string, content: Buffer): Buffer {
+/** A tar archive (POSIX ustar). */
+function tarOf(files: readonly { readonly name: string; readonly content: Buffer }[]): Buffer {
+  return Buffer.concat([...files.flatMap(tarEntry), Buffer.alloc(1024)]);
+}
+
+function tarEntry({ name, content }: { readonly name: string; readonly content: Buffer }) {
   const header = Buffer.alloc(512);
   header.write(name, 0);
   header.write('0000755\0', 100);
@@ -137,5 +183,5 @@ function tarOf(name: string, content: Buffer): Buffer {
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
   const padding = Buffer.alloc((512 - (content.length % 512)) % 512);
-  return Buffer.concat([header, content, padding, Buffer.alloc(1024)]);
+  return [header, content, padding];
 }
