@@ -95,8 +95,12 @@ export const historyKey = (
   `${sortable(atMs)}-${randomBytes(6).toString('hex')}`,
 ];
 
-export const linkKey = (repository: Repository, digest: Digest): KeyOf<BlobLink> =>
-  inProject(repository, 'links', repository.name, digest);
+export const linksOf = (repository: Repository): Key =>
+  inProject(repository, 'links', repository.name);
+export const linkKey = (repository: Repository, digest: Digest): KeyOf<BlobLink> => [
+  ...linksOf(repository),
+  digest,
+];
 
 export const uploadKey = (repository: Repository, session: string): KeyOf<UploadRecord> =>
   inProject(repository, 'uploads', repository.name, session);

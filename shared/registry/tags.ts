@@ -6,6 +6,7 @@ import type { Tag } from '../oci/reference.ts';
 import type { Transaction } from '../ports/documents.ts';
 import {
   historyKey,
+  linksOf,
   manifestTagKey,
   type Repository,
   repositoryKey,
@@ -23,7 +24,7 @@ export interface Page<T> {
 
 /**
  * A repository's tags in ASCII order (specification, "Listing Tags").
- * @throws RegistryError NAME_UNKNOWN when the repository has no manifest
+ * @throws RegistryError NAME_UNKNOWN when the repository has neither manifests nor blobs
  */
 export async function listTags(
   { documents }: Store,
@@ -33,11 +34,15 @@ export async function listTags(
   const prefix = tagsOf(repository);
   const after = last === undefined || last === '' ? undefined : [...prefix, last];
   const found = await documents.list({ prefix, after, limit: limit + 1 });
-  if (found.length === 0 && (await read(documents, repositoryKey(repository))) === undefined) {
-    throw nameUnknown(repository);
-  }
+  if (found.length === 0 && !(await isKnown(documents, repository))) throw nameUnknown(repository);
   const tags = found.map(({ key }) => key.at(-1) ?? '');
   return { entries: tags.slice(0, limit), more: tags.length > limit };
+}
+
+/** A repository whose last manifest was deleted is known as long as it holds blobs. */
+async function isKnown(documents: Store['documents'], repository: Repository): Promise<boolean> {
+  if ((await read(documents, repositoryKey(repository))) !== undefined) return true;
+  return (await documents.list({ prefix: linksOf(repository), limit: 1 })).length > 0;
 }
 
 /** Points a tag at a manifest of its repository: reads now, and answers the writes. */
