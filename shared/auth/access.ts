@@ -77,7 +77,8 @@ async function authoriseBasic(
       scope,
     });
   }
-  if (!allows(policy, principal, need, name)) throw denied(scope ?? refusedScope(need));
+  if (!allows(policy, principal, need, name))
+    throw denied(scope ?? refusedScope(need), principalName(principal));
   return accessOf(policy, principal);
 }
 
@@ -109,7 +110,7 @@ async function authoriseToken(
   const pushes = need === 'delete' && name !== undefined && access.may('push', name);
   if (pushes && allows(services.policy, await access.principal(), need, name)) return access;
   const refused = pushes || includes(claims.refused, actionOf(need), name ?? catalogName);
-  if (refused) throw denied(scope ?? refusedScope(need));
+  if (refused) throw denied(scope ?? refusedScope(need), access.by);
   throw challenge('the token was not asked for this: get another', 'insufficient_scope');
 }
 

@@ -1,6 +1,7 @@
 // The challenge: where to get a token and for what (RFC 6750 section 3, Docker token specification).
 
 import { RegistryError } from '../oci/errors.ts';
+import { anonymous, principalName } from './principal.ts';
 import { formatScope, type Scope } from './scope.ts';
 
 /**
@@ -31,10 +32,17 @@ export function unauthorized(
   });
 }
 
-/** 403: the credentials are good, and do not allow this. */
-export function denied({ type, name, actions }: Scope): RegistryError {
+/**
+ * 403: the credentials are good, or there were none where a token was got, and do not allow this.
+ * @param by the principal's name
+ */
+export function denied({ type, name, actions }: Scope, by: string): RegistryError {
+  const wanted = `${actions.join(' and ')} ${name}`;
   return new RegistryError('DENIED', {
-    message: `you may not ${actions.join(', ')} ${name}: ask an owner of the project for the right to`,
+    message:
+      by === principalName(anonymous)
+        ? `log in to ${wanted}: you are not logged in, and it is not public`
+        : `you may not ${wanted}: ask an owner of the project for the right to`,
     detail: { type, name, actions },
   });
 }
