@@ -47,7 +47,11 @@ describe('RegistryError', () => {
 
   it('takes another status, message and headers where they are given', () => {
     const headers = { Range: '0-9' };
-    const error = new RegistryError('BLOB_UPLOAD_INVALID', { message: 'why', status: 416, headers });
+    const error = new RegistryError('BLOB_UPLOAD_INVALID', {
+      message: 'why',
+      status: 416,
+      headers,
+    });
     assert.deepEqual([error.message, error.status, error.headers], ['why', 416, headers]);
   });
 });
@@ -83,7 +87,10 @@ describe('errorEnvelope', () => {
   });
 
   it('names each of many under the one code', () => {
-    const each = ['a', 'b', 'c'].map((digest) => ({ message: `${digest} is missing`, detail: { digest } }));
+    const each = ['a', 'b', 'c'].map((digest) => ({
+      message: `${digest} is missing`,
+      detail: { digest },
+    }));
     const envelope = errorEnvelope(new RegistryError('MANIFEST_BLOB_UNKNOWN', { each }), 'id');
     assert.deepEqual(
       errorsOf(envelope),

@@ -13,8 +13,7 @@ import {
 } from '#shared/oci/reference.ts';
 
 // Distribution specification, "Pulling manifests", to the letter. Only for short texts.
-const specName =
-  /^([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*)$/;
+const specName = /^([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*)$/;
 const specTag = /^([a-zA-Z0-9_][a-zA-Z0-9._-]{0,127})$/;
 
 const letters = (maxLength: number) =>
@@ -29,7 +28,23 @@ const validName = fc
   .filter((name) => name.length <= 255);
 /** Almost a name: what the grammar is made of, in any order, and what it has no place for. */
 const nearlyName = fc.string({
-  unit: fc.constantFrom('a', '0', '.', '_', '-', '/', 'A', ':', '@', '%', ' ', '\n', '\0', 'é', '\\'),
+  unit: fc.constantFrom(
+    'a',
+    '0',
+    '.',
+    '_',
+    '-',
+    '/',
+    'A',
+    ':',
+    '@',
+    '%',
+    ' ',
+    '\n',
+    '\0',
+    'é',
+    '\\',
+  ),
   maxLength: 12,
 });
 
