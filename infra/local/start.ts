@@ -18,7 +18,6 @@ async function start(): Promise<void> {
   const settings = readSettings(process.env);
   const registry = await openRegistry(settings);
   const gateway = await startGateway(registry.services, settings);
-  greet(settings.host, gateway.port, registry.newPassword);
   let stopping = false;
   const stop = () => {
     // A second signal is from someone who does not want to wait.
@@ -34,6 +33,8 @@ async function start(): Promise<void> {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // Last: who reads this may send a signal.
+  greet(settings.host, gateway.port, registry.newPassword);
 }
 
 function greet(host: string, port: number, newPassword: string | undefined): void {
