@@ -26,7 +26,8 @@ export function parseScopes(parameters: readonly string[]): Scope[] {
     .flatMap((text) => {
       const [first, last] = [text.indexOf(':'), text.lastIndexOf(':')];
       if (first < 1 || last <= first) return [];
-      const type = text.slice(0, first).replace(/\(.*\)$/, '');
+      // `repository(plugin):…`: the class in brackets is no part of the type.
+      const [type = ''] = text.slice(0, first).split('(', 1);
       const actions = text
         .slice(last + 1)
         .split(',')

@@ -21,7 +21,10 @@ export const mediaTypeSchema = v.pipe(
   ),
 );
 
-export const annotationsSchema = v.record(v.string(), v.string());
+/** An object, which a list is not, though JavaScript takes it for one. */
+const notList = v.custom<unknown>((value) => !Array.isArray(value), 'must be an object');
+
+export const annotationsSchema = v.pipe(notList, v.record(v.string(), v.string()));
 
 const digestSchema = v.pipe(
   v.string(),
@@ -47,7 +50,7 @@ export const descriptorSchema = v.pipe(
     data: v.optional(v.string()),
     annotations: v.optional(annotationsSchema),
     artifactType: v.optional(v.string()),
-    platform: v.optional(v.record(v.string(), v.unknown())),
+    platform: v.optional(v.pipe(notList, v.record(v.string(), v.unknown()))),
   }),
   v.check(
     ({ data, digest, size }) => data === undefined || isContent(data, digest, size),

@@ -127,7 +127,8 @@ function check<S extends v.GenericSchema>(schema: S, json: object): v.InferOutpu
   const result = v.safeParse(schema, json, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  throw invalid(`${v.getDotPath(issue) ?? 'the manifest'}: ${issue.message}`);
+  const place = (v.getDotPath(issue) ?? 'the manifest').slice(0, 200);
+  throw invalid(`${place}: ${issue.message}`);
 }
 
 function parseJson(bytes: Uint8Array): object {
@@ -187,6 +188,9 @@ function mediaTypeOf(json: object, contentType: string | undefined): string {
   return mediaType;
 }
 
+/** The message may repeat what was sent, which may be megabytes. */
 function invalid(message: string): RegistryError {
-  return new RegistryError('MANIFEST_INVALID', { message: `manifest invalid: ${message}` });
+  return new RegistryError('MANIFEST_INVALID', {
+    message: `manifest invalid: ${message.slice(0, 500)}`,
+  });
 }

@@ -34,10 +34,12 @@ export function parseRange(
  * @returns `undefined` when it is neither
  */
 export function parseContentRange(header: string): Range | undefined {
-  const match = /^(?:bytes[ =])?(\d{1,16})-(\d{1,16})(?:\/(?:\d{1,16}|\*))?$/.exec(header.trim());
+  const match = /^(?:bytes[ =])?(\d{1,16})-(\d{1,16})(?:\/(\d{1,16}|\*))?$/.exec(header.trim());
   if (match === null) return undefined;
   const range = { start: Number(match[1]), end: Number(match[2]) };
-  return range.end < range.start || !Number.isSafeInteger(range.end) ? undefined : range;
+  const size =
+    match[3] === undefined || match[3] === '*' ? Number.MAX_SAFE_INTEGER : Number(match[3]);
+  return range.end < range.start || range.end >= size ? undefined : range;
 }
 
 /** What an upload session has received, as its `Range` header says it. Clients read `0-0` where nothing is there. */

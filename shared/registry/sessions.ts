@@ -60,10 +60,11 @@ export function parseSession(
     clock,
   }: { id: string; state: string | null; keys: readonly StateKey[]; clock: Clock },
 ): UploadSession {
-  const [keyId = '', started = '', announced = '', signature = ''] = state?.split('.') ?? [];
+  const [keyId = '', started = '', announced = '', signature = '', ...more] =
+    state?.split('.') ?? [];
   const key = keys.find((candidate) => candidate.id === keyId);
   const algorithm = parseAlgorithm(announced);
-  if (key === undefined || algorithm === undefined) throw uploadUnknown();
+  if (key === undefined || algorithm === undefined || more.length > 0) throw uploadUnknown();
   const expected = mac(key, repository, id, `${keyId}.${started}.${announced}`);
   if (!equal(signature, expected)) throw uploadUnknown();
   const session = { repository, id, started: Number.parseInt(started, 36) * 1000, algorithm };

@@ -214,8 +214,8 @@ function plain(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
-function digestsOf(descriptors: readonly { readonly digest?: unknown }[]): Set<unknown> {
-  return new Set(descriptors.map(({ digest }) => digest));
+function digestsOf(descriptors: readonly { readonly digest?: unknown }[]): Set<string> {
+  return new Set(descriptors.map(({ digest }) => String(digest)));
 }
 
 /** Puts a value at a path of the n-th keys. */

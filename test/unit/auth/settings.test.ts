@@ -1,0 +1,125 @@
+// The settings of the registry on one machine: what each may be, and a wrong one that says its name.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { readSettings, settings } from '#infra/local/settings.ts';
+
+const fallbacks = {
+  port: 5000,
+  host: '127.0.0.1',
+  dataDirectory: '.data',
+  adminPassword: '',
+  anonymousPull: new Set<string>(),
+};
+
+/** Variable → what it must not be. */
+const wrong: Record<keyof typeof settings, readonly string[]> = {
+  PORT: [
+    '',
+    ' ',
+    '-1',
+    '+80',
+    '1.5',
+    '65536',
+    '99999',
+    '123456',
+    '0x50',
+    '80 ',
+    '１',
+    'http',
+    'NaN',
+  ],
+  HOST: ['', ' ', 'a b', 'http://localhost', 'localhost/', 'a,b', 'ä', '[::1]', '127.0.0.1\n'],
+  BERTH_DATA: [''],
+  BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567'],
+  BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
+};
+
+/** Variable → a value, and what it is read as. */
+const right: readonly (readonly [keyof typeof settings, string, Partial<typeof fallbacks>])[] = [
+  ['PORT', '0', { port: 0 }],
+  ['PORT', '80', { port: 80 }],
+  ['PORT', '65535', { port: 65_535 }],
+  ['HOST', '0.0.0.0', { host: '0.0.0.0' }],
+  ['HOST', '::1', { host: '::1' }],
+  ['HOST', 'registry.example.com', { host: 'registry.example.com' }],
+  ['BERTH_DATA', '/var/lib/berth data', { dataDirectory: '/var/lib/berth data' }],
+  ['BERTH_ADMIN_PASSWORD', '', { adminPassword: '' }],
+  ['BERTH_ADMIN_PASSWORD', '12345678', { adminPassword: '12345678' }],
+  ['BERTH_ADMIN_PASSWORD', ' pass:wörd ', { adminPassword: ' pass:wörd ' }],
+  ['BERTH_ANONYMOUS_PULL', '', { anonymousPull: new Set() }],
+  ['BERTH_ANONYMOUS_PULL', 'team', { anonymousPull: new Set(['team']) }],
+  [
+    'BERTH_ANONYMOUS_PULL',
+    'team, other ,example.com/team',
+    { anonymousPull: new Set(['team', 'other', 'example.com/team']) },
+  ],
+];
+
+describe('readSettings', () => {
+  it('takes its defaults where nothing is set, and looks at nothing else', () => {
+    assert.deepEqual(readSettings({}), fallbacks);
+    assert.deepEqual(readSettings({ PATH: 'x', port: '1', PORT: undefined }), fallbacks);
+  });
+
+  for (const [name, value, expected] of right) {
+    it(`takes ${name}=${JSON.stringify(value)}`, () => {
+      assert.deepEqual(readSettings({ [name]: value }), { ...fallbacks, ...expected });
+    });
+  }
+
+  it('takes * for every project', () => {
+    assert.equal(readSettings({ BERTH_ANONYMOUS_PULL: '*' }).anonymousPull, '*');
+  });
+
+  for (const [name, values] of Object.entries(wrong)) {
+    it(`refuses a wrong ${name}, names it and says what it must be`, () => {
+      for (const value of values) {
+        assert.throws(
+          () => readSettings({ [name]: value }),
+          new RegExp(`^Error: ${name} must (be|have) .`),
+          JSON.stringify(value),
+        );
+      }
+    });
+  }
+
+  it('either reads any environment or names the one variable that is wrong', () => {
+    const names = Object.keys(settings) as (keyof typeof settings)[];
+    const environment = fc.record(
+      Object.fromEntries(
+        names.map((name) => [
+          name,
+          fc.oneof(
+            fc.string({ unit: 'binary' }),
+            fc.constantFrom('', '0', 'a', '*', ...wrong[name]),
+          ),
+        ]),
+      ),
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(environment, (values) => {
+        try {
+          const { port, host, dataDirectory, adminPassword } = readSettings(values);
+          assert.ok(Number.isInteger(port) && port >= 0 && port <= 65_535);
+          assert.ok(host !== '' && dataDirectory !== '');
+          assert.ok(adminPassword === '' || adminPassword.length >= 8);
+        } catch (error) {
+          assert.ok(error instanceof Error);
+          const [named = ''] = error.message.split(' ');
+          assert.ok(Object.hasOwn(values, named), error.message);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('never tells a password in what it refuses', () => {
+    assert.throws(
+      () => readSettings({ BERTH_ADMIN_PASSWORD: 'hunter2' }),
+      (error: unknown) => error instanceof Error && !error.message.includes('hunter2'),
+    );
+  });
+});
