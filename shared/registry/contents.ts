@@ -47,6 +47,20 @@ export async function storeParts(
   const objects = upload.parts.map(({ object }) => object);
   const actual = known ? upload.digest : await digestOfObjects(store, objects, algorithmOf(digest));
   if (actual !== digest) throw wrongDigest(digest, actual);
+  return storeObjects(store, repository, digest, objects);
+}
+
+/**
+ * Joins objects whose digest is sure under the blob's own name: a session's parts, or the same blob's
+ * object in another project.
+ * @throws ObjectMissing when one is gone
+ */
+export async function storeObjects(
+  store: Store,
+  repository: Repository,
+  digest: Digest,
+  objects: readonly ObjectName[],
+): Promise<SeenObject | undefined> {
   const found = await findObject(store, repository, digest);
   if (found.kept) return undefined;
   const since = store.clock.now();
@@ -74,10 +88,11 @@ async function findObject(
 }
 
 /**
- * The object that was written, and since when it is known. Where none was, the name was taken: another
- * client pushed the same blob meanwhile, or a crash left an object without a record. That it is taken
- * proves nothing: the blob's record decides, and where there is none, the object itself. (The record is
- * read first: an object without a record is not about to be deleted.)
+ * What is known of the object once it was written: the object and since when, or `undefined` where the
+ * blob's record is to decide when it is linked. A write that met another object proves nothing: another
+ * client pushed the same blob meanwhile, or a crash left an object without a record. And a write long ago
+ * (a long upload, an instance that froze) proves no more: what it wrote may have been recorded, condemned
+ * and deleted since. The record is read first: an object without one is not about to be deleted.
  */
 async function seen(
   store: Store,
@@ -88,13 +103,12 @@ async function seen(
   const isFresh = store.clock.now() - since < (graceSeconds * 1000) / 4;
   if (stored !== undefined && isFresh) return { ...stored, seenAt: since };
   const blob = await read(store.documents, blobKey(repository, digest));
-  if (blob?.state === 'deleting') throw blobBusy();
-  if (blob !== undefined && stored === undefined) return undefined;
-  // A long upload, or an instance that froze when its bytes were written: look whether they are there still.
+  if (blob !== undefined && blob.state !== 'deleting') return undefined;
   const seenAt = store.clock.now();
   const object = await store.blobs.stat(blobObject(repository, digest));
   const isOther = stored !== undefined && stored.generation !== object?.generation;
-  if (object === undefined || isOther) throw blobBusy();
+  const isGoing = object?.generation === blob?.generation;
+  if (object === undefined || isOther || isGoing) throw blobBusy();
   return { ...object, seenAt };
 }
 

@@ -4,16 +4,10 @@
 import type { Digest } from '../oci/digest.ts';
 import { mountSourcesMax } from '../oci/limits.ts';
 import { parseRepositoryName, type RepositoryName } from '../oci/reference.ts';
-import { absent, ObjectMissing } from '../ports/blobs.ts';
-import {
-  blobKey,
-  blobLinksOf,
-  blobObject,
-  linkKey,
-  type Repository,
-  repositoryAt,
-} from './layout.ts';
-import { findLink, planLink, type SeenObject } from './links.ts';
+import { ObjectMissing } from '../ports/blobs.ts';
+import { storeObjects } from './contents.ts';
+import { blobLinksOf, blobObject, linkKey, type Repository, repositoryAt } from './layout.ts';
+import { findLink, planLink } from './links.ts';
 import { read } from './records.ts';
 import type { Store } from './store.ts';
 
@@ -59,35 +53,16 @@ async function copyBlob(
   { digest, from, into }: { digest: Digest; from: Repository; into: Repository },
 ): Promise<boolean> {
   if ((await findLink(store, from, digest)) === undefined) return false;
-  const stored = await copyObject(store, { digest, from, into });
-  if (stored === undefined) return false;
-  await store.documents.transact(async (transaction) => {
-    const link = await planLink(transaction, store, into, digest, stored);
-    link();
-  });
-  return true;
-}
-
-/**
- * The blob's object in the other project, new or as it was there. `undefined` where the source went
- * meanwhile, or where the blob there is on its way out: the client uploads then.
- */
-async function copyObject(
-  { documents, blobs, clock }: Store,
-  { digest, from, into }: { digest: Digest; from: Repository; into: Repository },
-): Promise<SeenObject | undefined> {
-  const seenAt = clock.now();
-  // Read before the object is looked at: see links.ts.
-  if ((await read(documents, blobKey(into, digest)))?.state === 'deleting') return undefined;
   try {
-    const target = blobObject(into, digest);
-    const copied = await blobs.compose([blobObject(from, digest)], target, {
-      ifGeneration: absent,
+    const stored = await storeObjects(store, into, digest, [blobObject(from, digest)]);
+    await store.documents.transact(async (transaction) => {
+      const link = await planLink(transaction, store, into, digest, stored);
+      link();
     });
-    const stored = copied ?? (await blobs.stat(target));
-    return stored === undefined ? undefined : { ...stored, seenAt };
+    return true;
   } catch (error) {
-    if (error instanceof ObjectMissing) return undefined;
+    // The source went meanwhile.
+    if (error instanceof ObjectMissing) return false;
     throw error;
   }
 }

@@ -17,7 +17,7 @@ import type { Range } from '../oci/range.ts';
 import { absent } from '../ports/blobs.ts';
 import { type Body, hashed, storeParts, storeWhole } from './contents.ts';
 import { partObject, type Repository } from './layout.ts';
-import { findLink, planLink, type SeenObject } from './links.ts';
+import { leaseLink, planLink, type SeenObject } from './links.ts';
 import type { UploadRecord } from './records.ts';
 import {
   outOfOrder,
@@ -96,8 +96,9 @@ export async function finishUpload(
 ): Promise<void> {
   const before = await readUpload(store.documents, session);
   if (before.closed !== undefined) {
+    // A 201 again, and so a promise again: the link is leased as by the first.
     const repeated =
-      before.closed === digest && (await findLink(store, session.repository, digest));
+      before.closed === digest && (await leaseLink(store, session.repository, digest));
     if (repeated) return;
     throw uploadUnknown();
   }
