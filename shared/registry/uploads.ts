@@ -14,7 +14,7 @@ import {
 import { RegistryError } from '../oci/errors.ts';
 import { sessionPartsMax } from '../oci/limits.ts';
 import type { Range } from '../oci/range.ts';
-import { absent } from '../ports/blobs.ts';
+import { absent, ObjectMissing } from '../ports/blobs.ts';
 import { type Body, hashed, storeParts, storeWhole } from './contents.ts';
 import { partObject, type Repository } from './layout.ts';
 import { leaseLink, planLink, type SeenObject } from './links.ts';
@@ -95,13 +95,7 @@ export async function finishUpload(
   chunk: Chunk,
 ): Promise<void> {
   const before = await readUpload(store.documents, session);
-  if (before.closed !== undefined) {
-    // A 201 again, and so a promise again: the link is leased as by the first.
-    const repeated =
-      before.closed === digest && (await leaseLink(store, session.repository, digest));
-    if (repeated) return;
-    throw uploadUnknown();
-  }
+  if (before.closed !== undefined) return finishAgain(store, session, digest);
   checkChunk(before, chunk, location);
   const whole = before.parts.length === 0;
   const after = whole ? before : await receive(store, session, before, chunk, algorithmOf(digest));
@@ -112,9 +106,21 @@ export async function finishUpload(
     await close(store, session, location, { before, digest, stored });
   } catch (error) {
     await discard(store, after.parts.slice(before.parts.length));
+    // Another PUT of this session was first, and has removed the parts.
+    if (error instanceof ObjectMissing) return finishAgain(store, session, digest);
     throw error;
   }
   await discard(store, after.parts);
+}
+
+/**
+ * A session that is over: 201 again when it became this very blob, and so a promise again, which leases
+ * the link as the first did. @throws RegistryError BLOB_UPLOAD_UNKNOWN otherwise
+ */
+async function finishAgain(store: Store, session: UploadSession, digest: Digest): Promise<void> {
+  const { closed } = await readUpload(store.documents, session);
+  const link = closed === digest ? await leaseLink(store, session.repository, digest) : undefined;
+  if (link === undefined) throw uploadUnknown();
 }
 
 /** Cancels a session (DELETE, end-14). @throws RegistryError BLOB_UPLOAD_UNKNOWN when it is over */
