@@ -551,7 +551,12 @@ const invalid: [string, Manifest, RegExp][] = [
   ['a config whose size lies', of({ config: descriptorOf(config, { size: 1 }) }), /size/],
   ['a layer whose size lies', layersWith({ size: 9999 }), /size/],
   ['a child whose size lies', indexOf({ manifests: [descriptorOf(image, { size: 1 })] }), /size/],
-  ['data that is another content', layersWith({ data: 'aGVsbG8=' }), /data/],
+  ['data of another length', layersWith({ data: 'aGVsbG8=' }), /data/],
+  [
+    'data of the same length that is another content',
+    layersWith({ data: randomBlob(layer.bytes.length).bytes.toString('base64') }),
+    /data/,
+  ],
   [
     'data that is the content and more',
     layersWith({ data: Buffer.concat([layer.bytes, Buffer.from('x')]).toString('base64') }),
