@@ -83,7 +83,6 @@ function closeSoon(request: IncomingMessage, response: ServerResponse): void {
   response.setHeader('Connection', 'close');
   response.once('finish', () => {
     request.resume();
-    const timer = setTimeout(() => request.destroy(), 2000);
-    request.once('close', () => clearTimeout(timer));
+    setTimeout(() => request.destroy(), 2000).unref();
   });
 }

@@ -258,6 +258,16 @@ table('the token endpoint', [
     as(bearer, push),
     as(bearer, answered(remove, denied)),
   ]),
+  row('refuses nothing of a *: what it did not grant was never asked for', [
+    getToken('{reader}', [`repository:${name}:*`], [pullScope]),
+    as(bearer, pull),
+    as(bearer, answered(push, challenge(`repository:${name}:pull,push`, 'insufficient_scope'))),
+  ]),
+  row('refuses a * of which it grants nothing', [
+    getToken('{dotted}', [`repository:${name}:*`], []),
+    as(bearer, answered(pull, denied)),
+    as(bearer, answered(push, denied)),
+  ]),
   row('gives a token without scopes to whoever logs in, good for a ping', [
     getToken('{reader}', [], []),
     as(bearer, ping),

@@ -602,6 +602,13 @@ testCalls(
       }),
     ),
     {
+      description: 'a body that begins with a byte order mark',
+      calls: [
+        ...pushedParts,
+        ...refuse(contentOf(`\ufeff${of({}).bytes}`, mediaTypes.ociManifest)),
+      ],
+    },
+    {
       description: 'a body that is not UTF-8',
       calls: refuse(contentOf(Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), mediaTypes.ociManifest)),
     },

@@ -107,8 +107,14 @@ for (const algorithm of algorithms) {
   ]);
 
   const [missing, noRepository, foreign, badName, empty] = [blob(), blob(), blob(), blob(), blob()];
+  const beside = blob();
   testCalls(`end-11, what cannot is uploaded instead, ${algorithm}`, registry, [
     row('a blob that the source does not hold', uploadInstead(target, missing, source)),
+    row('a blob that another repository of the source’s project holds', [
+      pushBlob('mounts/beside', beside),
+      ...uploadInstead(target, beside, source),
+      ...uploadInstead(abroad, beside, 'mounts/never'),
+    ]),
     row('a blob of a repository that does not exist', [
       ...uploadInstead(target, noRepository, 'mounts/never'),
     ]),
