@@ -8,8 +8,11 @@ import { readSettings } from './settings.ts';
 export async function main(): Promise<void> {
   try {
     const registry = await openRegistry(readSettings(process.env));
-    const { reviewed, blobs, bytes } = await collectOnce(registry.services, location);
+    const { reviewed, blobs, bytes, failures } = await collectOnce(registry.services, location);
     registry.close();
+    if (failures.length > 0) {
+      throw new Error(`${failures.length} of ${reviewed} reviews failed: ${String(failures[0])}`);
+    }
     process.stdout.write(`${reviewed} reviewed, ${blobs} blobs deleted, ${bytes} bytes freed\n`);
   } catch (error) {
     process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);

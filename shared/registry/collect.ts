@@ -30,18 +30,25 @@ export interface Collected {
   /** Objects deleted, and their bytes. */
   readonly blobs: number;
   readonly bytes: number;
+  /** What reviews failed with: they stay, and the next run takes them up again. */
+  readonly failures: readonly unknown[];
 }
 
 /** Takes up the reviews of a location that are due, at most `reviewsPerRunMax`; one failing stops none. */
 export async function collectOnce(store: Store, location: string): Promise<Collected> {
   const due = await dueReviews(store, location);
   const deleted: number[] = [];
+  const failures: unknown[] = [];
   for (const { key, value } of due) {
-    const size = await review(store, location, key, value as ReviewRecord);
-    if (size !== undefined) deleted.push(size);
+    try {
+      const size = await review(store, location, key, value as ReviewRecord);
+      if (size !== undefined) deleted.push(size);
+    } catch (error) {
+      failures.push(error);
+    }
   }
   const bytes = deleted.reduce((sum, size) => sum + size, 0);
-  return { reviewed: due.length, blobs: deleted.length, bytes };
+  return { reviewed: due.length, blobs: deleted.length, bytes, failures };
 }
 
 async function dueReviews({ documents, clock }: Store, location: string) {

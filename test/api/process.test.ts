@@ -89,6 +89,15 @@ describe('the process', () => {
     });
   }
 
+  it('collects once, with `npm run collect`, where no server runs', () => {
+    const { status, stdout } = spawnSync(process.execPath, [main, 'collect'], {
+      env: { ...process.env, BERTH_DATA: join(directory, 'collected') },
+      encoding: 'utf8',
+    });
+    assert.equal(stdout, '0 reviewed, 0 blobs deleted, 0 bytes freed\n');
+    assert.equal(status, 0);
+  });
+
   it('does not start where another has the data, and names the directory', async () => {
     const dataDirectory = join(directory, 'taken');
     const first = await startBerth({ dataDirectory });

@@ -261,9 +261,15 @@ async function remove(client: Client, deleter: Deleter, stage: Stage): Promise<v
 async function collect(client: Client, { times }: Collector, { location }: Stage): Promise<void> {
   for (let time = 1; time <= times; time += 1) {
     await forgiving(
-      client.request('collect', (store) => collectOnce(store, location).then(() => 'done'), {
-        mayFail: [],
-      }),
+      client.request(
+        'collect',
+        async (store) => {
+          const { failures, reviewed } = await collectOnce(store, location);
+          if (failures.length > 0) throw failures[0];
+          return `${reviewed} reviewed`;
+        },
+        { mayFail: [] },
+      ),
     );
   }
 }

@@ -156,8 +156,7 @@ async function begin(
   for (const [beginning] of projects) {
     if (beginning !== 'grace over' && beginning !== 'deleting') continue;
     clock.advance((graceSeconds + 1) * 1000);
-    if (beginning === 'deleting')
-      await collectOnce({ ...store, blobs: dooming }, location).catch(() => undefined);
+    if (beginning === 'deleting') await collectOnce({ ...store, blobs: dooming }, location);
   }
 }
 

@@ -1,0 +1,77 @@
+// The collector, as a client sees it: what it leaves, what it removes, and when.
+
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { graceSeconds, leaseSeconds } from '#shared/oci/limits.ts';
+import { collectOnce } from '#shared/registry/collect.ts';
+import { type Call, pushAll, sendAll, useRegistry } from '#test/support/calls.ts';
+import { imageManifest, type Manifest } from '#test/support/manifests.ts';
+
+const registry = useRegistry();
+const collect = () => collectOnce(registry().services, 'local');
+const later = (seconds: number) => registry().clock.advance(seconds * 1000);
+
+const deleteManifest = (name: string, digest: string): Call => ({
+  method: 'DELETE',
+  path: `/v2/${name}/manifests/${digest}`,
+  expect: { status: 202 },
+});
+
+const head = (name: string, { blobs }: Manifest, status: 200 | 404) =>
+  sendAll(
+    registry().url,
+    blobs.map(({ digest }) => ({
+      method: 'GET',
+      path: `/v2/${name}/blobs/${digest}`,
+      expect: { status },
+    })),
+  );
+
+it('an image is kept for as long as its manifest is there, however old it gets', async () => {
+  const image = imageManifest();
+  await sendAll(registry().url, pushAll('collect/kept', image, 'v1'));
+  for (let day = 0; day < 5; day += 1) {
+    later(leaseSeconds + 1);
+    await collect();
+  }
+  await head('collect/kept', image, 200);
+});
+
+it('the blobs of a manifest that was deleted go after a day and the grace, bytes and all', async () => {
+  const image = imageManifest();
+  const name = 'collect/deleted';
+  await sendAll(registry().url, [
+    ...pushAll(name, image, 'v1'),
+    deleteManifest(name, image.digest),
+  ]);
+  await collect();
+  await head(name, image, 200);
+  later(leaseSeconds + 1);
+  await collect();
+  await head(name, image, 404);
+  await collect();
+  later(graceSeconds + 1);
+  const { blobs, bytes, failures } = await collect();
+  const sizes = image.blobs.map((blob) => blob.bytes.length);
+  assert.deepEqual(failures, []);
+  assert.equal(blobs, sizes.length);
+  assert.equal(
+    bytes,
+    sizes.reduce((sum, size) => sum + size, 0),
+  );
+});
+
+it('a blob that another repository of the project holds stays', async () => {
+  const image = imageManifest();
+  await sendAll(registry().url, [
+    ...pushAll('collect/first', image, 'v1'),
+    ...pushAll('collect/second', image, 'v1'),
+    deleteManifest('collect/first', image.digest),
+  ]);
+  for (let day = 0; day < 4; day += 1) {
+    later(leaseSeconds + 1);
+    await collect();
+  }
+  await head('collect/first', image, 404);
+  await head('collect/second', image, 200);
+});
