@@ -4,7 +4,7 @@ import { collectOnce } from '#shared/registry/collect.ts';
 import { location, openRegistry } from './registry.ts';
 import { readSettings } from './settings.ts';
 
-/** Collects; on failure says why on standard error and exits with 1. */
+/** Collects; on failure says why on standard error and ends with 1. */
 export async function main(): Promise<void> {
   try {
     const registry = await openRegistry(readSettings(process.env));
@@ -16,6 +16,6 @@ export async function main(): Promise<void> {
     process.stdout.write(`${reviewed} reviewed, ${blobs} blobs deleted, ${bytes} bytes freed\n`);
   } catch (error) {
     process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
+    process.exitCode = 1;
   }
 }

@@ -4,13 +4,13 @@ import { startGateway } from './gateway.ts';
 import { openRegistry } from './registry.ts';
 import { readSettings } from './settings.ts';
 
-/** Starts; on failure says why on standard error and exits with 1. */
+/** Starts; on failure says why on standard error and ends with 1. */
 export async function main(): Promise<void> {
   try {
     await start();
   } catch (error) {
     process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
+    process.exitCode = 1;
   }
 }
 
@@ -26,8 +26,8 @@ async function start(): Promise<void> {
     gateway
       .stop()
       .then(() => {
+        // Nothing is left to wait for, and so the process ends. (process.exit can hang while V8 compiles.)
         registry.close();
-        process.exit(0);
       })
       .catch(() => process.exit(1));
   };
