@@ -218,41 +218,30 @@ async function uploadInSession(
 async function remove(client: Client, deleter: Deleter, stage: Stage): Promise<void> {
   const { told, turn, location } = stage;
   const from = repositoryOf(location, deleter.from);
-  const image = images[deleter.image];
+  const { digest, blobs } = images[deleter.image];
   const tag = tagOf(deleter.tag);
+  const by = client.name;
+  const forget = (
+    gone: Image['digest'],
+    body: (store: Store) => Promise<void>,
+    mayFail: Meaning<void>['mayFail'],
+  ) => {
+    const committed = () => told.deleted(from, gone, turn());
+    const what = `DELETE ${nicknameOf(gone)} of ${from.name}`;
+    return forgiving(client.request(what, body, { mayFail, committed }));
+  };
   for (const what of deleter.what) {
     if (what === 'tag') {
-      await forgiving(
-        client.request(
-          `DELETE ${from.name}:${tag.tag}`,
-          (store) => deleteManifest(store, from, tag, client.name),
-          { mayFail: ['MANIFEST_UNKNOWN'] },
-        ),
-      );
+      const untag = (store: Store) => deleteManifest(store, from, tag, by);
+      const named = `DELETE ${from.name}:${tag.tag}`;
+      await forgiving(client.request(named, untag, { mayFail: ['MANIFEST_UNKNOWN'] }));
     } else if (what === 'manifest') {
-      await forgiving(
-        client.request(
-          `DELETE manifest ${nicknameOf(image.digest)} of ${from.name}`,
-          (store) =>
-            deleteManifest(store, from, { kind: 'digest', digest: image.digest }, client.name),
-          {
-            mayFail: ['MANIFEST_UNKNOWN'],
-            committed: () => told.deleted(from, image.digest, turn()),
-          },
-        ),
-      );
+      const body = (store: Store) => deleteManifest(store, from, { kind: 'digest', digest }, by);
+      await forget(digest, body, ['MANIFEST_UNKNOWN']);
     } else {
-      for (const { digest } of image.blobs) {
-        await forgiving(
-          client.request(
-            `DELETE blob ${nicknameOf(digest)} of ${from.name}`,
-            (store) => unlink(store, from, digest),
-            {
-              mayFail: ['BLOB_UNKNOWN', 'UNSUPPORTED'],
-              committed: () => told.deleted(from, digest, turn()),
-            },
-          ),
-        );
+      for (const blob of blobs) {
+        const body = (store: Store) => unlink(store, from, blob.digest);
+        await forget(blob.digest, body, ['BLOB_UNKNOWN', 'UNSUPPORTED']);
       }
     }
   }

@@ -62,7 +62,6 @@ interface Seat {
   readonly name: string;
   request: Request | undefined;
   hangUp: () => void;
-  over: boolean;
 }
 
 export interface Watched {
@@ -127,7 +126,6 @@ export class Run implements Watcher {
 
   touched(object: ObjectName): void {
     this.changes += 1;
-    // Parts are nobody's promise.
     this.#touched.push(object);
   }
 
@@ -230,7 +228,7 @@ export class Run implements Watcher {
   }
 
   #start(name: string, script: Script): void {
-    const seat: Seat = { name, request: undefined, hangUp: () => {}, over: false };
+    const seat: Seat = { name, request: undefined, hangUp: () => {} };
     this.#seats.push(seat);
     const client: Client = {
       name,
