@@ -102,9 +102,10 @@ async function seen(
 ): Promise<SeenObject | undefined> {
   const isFresh = store.clock.now() - since < (graceSeconds * 1000) / 4;
   if (stored !== undefined && isFresh) return { ...stored, seenAt: since };
+  // What is known is as old as the look at the record.
+  const seenAt = store.clock.now();
   const blob = await read(store.documents, blobKey(repository, digest));
   if (blob !== undefined && blob.state !== 'deleting') return undefined;
-  const seenAt = store.clock.now();
   const object = await store.blobs.stat(blobObject(repository, digest));
   const isOther = stored !== undefined && stored.generation !== object?.generation;
   const isGoing = object?.generation === blob?.generation;

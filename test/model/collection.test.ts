@@ -94,6 +94,31 @@ describe('pushes against the collector', () => {
       ],
     }));
 
+  it('do not link an object that is being deleted, after a freeze between two looks at it', () =>
+    play({
+      beginnings: { one: 'nothing', two: 'nothing' },
+      actors: [
+        { kind: 'collector', times: 2 },
+        pusher({ retries: 0 }),
+        pusher({ retries: 0 }),
+        { kind: 'deleter', from: 'one/a', image: 'red', tag: 'latest', what: ['blobs'] },
+      ],
+      schedule: [
+        // The bytes are there, and no record: the other push meets them, and finds that there is none.
+        go(2, 'change'),
+        go(1, 5),
+        // Meanwhile the blob is linked, let go, and condemned.
+        go(2, 'end'),
+        go(3, 'end'),
+        go(0, 'end'),
+        { kind: 'wait', seconds: 2 * hour + 1 },
+        // It looks at the object, which goes the next moment, with its record.
+        go(1, 2),
+        go(0, 'end'),
+        go(1, 'end'),
+      ],
+    }));
+
   /** Registries that are wrong, by what is wrong with them. */
   const mutants: Record<string, (store: Store) => Store> = {
     'deletes an object whatever its generation': (store) => ({
