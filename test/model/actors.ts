@@ -103,13 +103,13 @@ function pushImage(
         committedIn = turn();
       },
       answered: () => told.pushed(into, image.digest, committedIn),
-      failed: (error) => {
+      failed: (error, began) => {
         const missing = (error.each ?? []).map(
           ({ detail }) => detail as { digest: Image['digest'] },
         );
         // A large manifest whose own bytes were deleted meanwhile is pushed again.
         const named = missing.filter(({ digest }) => digest !== image.digest);
-        for (const { digest } of named) told.missed(into, digest);
+        for (const { digest } of named) told.missed(into, digest, began);
       },
     },
   );
@@ -133,7 +133,8 @@ async function pushOneBlob(
       client.request(what, body, {
         mayFail,
         answered: (answer, began) => {
-          if (answer === '200' || answer === '201') stage.told.promised(into, blob.digest, began);
+          if (answer === '200' || answer === '201')
+            stage.told.promised(into, blob.digest, began, stage.turn());
         },
       }),
     );

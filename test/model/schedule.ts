@@ -39,7 +39,7 @@ export interface Meaning<T> {
   readonly committed?: () => void;
   /** The registry answered, though perhaps nobody listens any more. */
   readonly answered?: (answer: T, began: Began) => void;
-  readonly failed?: (error: RegistryError) => void;
+  readonly failed?: (error: RegistryError, began: Began) => void;
 }
 
 /** When a request reached the registry. */
@@ -276,15 +276,15 @@ export class Run implements Watcher {
       return answer;
     } catch (error) {
       this.note(`${request.name}: ANSWERED ${error}`);
-      this.#judge(request, error, meaning);
+      this.#judge(request, error, meaning, began);
       throw error;
     }
   }
 
-  #judge<T>(request: Request, error: unknown, { mayFail, failed }: Meaning<T>): void {
+  #judge<T>(request: Request, error: unknown, { mayFail, failed }: Meaning<T>, began: Began): void {
     try {
       if (!(error instanceof RegistryError)) throw violationOf(`${request.name}: a 500`, error);
-      failed?.(error);
+      failed?.(error, began);
       if (error.status === 503) this.busy += 1;
       else if (!mayFail.includes(error.code)) throw violationOf(`${request.name}: refused`, error);
     } catch (violation) {

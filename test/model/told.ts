@@ -15,8 +15,8 @@ export class Told {
   readonly #pushed = new Map<string, number>();
   /** The turn in which a manifest was deleted last; likewise a blob. */
   readonly #deleted = new Map<string, number>();
-  /** Blobs that a client heard it need not upload, and when the request that said so began. */
-  readonly #promised = new Map<string, Began>();
+  /** Blobs that a client heard it need not upload: when the request that said so began, and its answer's turn. */
+  readonly #promised = new Map<string, { readonly began: Began; readonly heardIn: number }[]>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,9 +31,9 @@ export class Told {
     this.#deleted.set(keyOf(repository, digest), turn);
   }
 
-  promised(repository: Repository, blob: Digest, began: Began): void {
+  promised(repository: Repository, blob: Digest, began: Began, heardIn: number): void {
     const key = keyOf(repository, blob);
-    if (began.turn > (this.#promised.get(key)?.turn ?? -1)) this.#promised.set(key, began);
+    this.#promised.set(key, [...(this.#promised.get(key) ?? []), { began, heardIn }]);
   }
 
   /** The manifests, as `repository digest`, that must be there. */
@@ -42,15 +42,23 @@ export class Told {
     return there.map(([key]) => key);
   }
 
-  /** A manifest was refused because its repository does not hold a blob. @throws Violation when it must */
-  missed(repository: Repository, blob: Digest): void {
+  /**
+   * A manifest was refused because its repository does not hold a blob. What was promised while the push
+   * was under way does not count: it may have been refused before that.
+   * @throws Violation when it must hold it
+   */
+  missed(repository: Repository, blob: Digest, push: Began): void {
     const key = keyOf(repository, blob);
-    const promise = this.#promised.get(key);
-    if (promise === undefined || (this.#deleted.get(key) ?? -1) >= promise.turn) return;
-    const seconds = (this.#clock.now() - promise.at) / 1000;
-    if (seconds > leaseRenewSeconds) return;
+    const secondsSince = (began: Began) => (this.#clock.now() - began.at) / 1000;
+    const promise = (this.#promised.get(key) ?? []).find(
+      ({ began, heardIn }) =>
+        heardIn <= push.turn &&
+        began.turn > (this.#deleted.get(key) ?? -1) &&
+        secondsSince(began) <= leaseRenewSeconds,
+    );
+    if (promise === undefined) return;
     throw new Violation(
-      `MANIFEST_BLOB_UNKNOWN for ${nicknameOf(blob)} in ${repository.name}, ${seconds} s after a client was told that it is there`,
+      `MANIFEST_BLOB_UNKNOWN for ${nicknameOf(blob)} in ${repository.name}, ${secondsSince(promise.began)} s after a client was told that it is there`,
     );
   }
 }
