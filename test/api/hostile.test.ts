@@ -1,10 +1,7 @@
 // Input that nobody should send: a clear error in the protocol's own form, nothing changed, nothing leaked.
 
 import assert from 'node:assert/strict';
-import { METHODS } from 'node:http';
-import { connect } from 'node:net';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
 import { digestOf } from '#shared/oci/digest.ts';
 import { sendAll, useRegistry } from '#test/support/calls.ts';
 import { errorCodesForTests } from '#test/support/error-codes.ts';
@@ -81,72 +78,6 @@ describe('paths and methods', () => {
       if (status === 405) assert.match(answer.head, /^allow: /im);
     });
   }
-
-  const manifest = '/v2/a/manifests/v1';
-  const others = METHODS.filter(
-    (method) => !['GET', 'HEAD', 'PUT', 'DELETE', 'CONNECT'].includes(method),
-  );
-  for (const method of [...others, 'CONNECT']) {
-    it(`refuse ${method} of a manifest, and say what is allowed`, async () => {
-      const answer = await sendBytes(registry().url, text(method, manifest));
-      assertRefusal(answer, 405, 'UNSUPPORTED');
-      assert.match(answer.head, /^allow: GET, HEAD, PUT, DELETE$/im);
-    });
-  }
-
-  it('refuse a method that is none', async () => {
-    for (const method of ['BREW', 'get', 'G\0T', 'X'.repeat(1000)]) {
-      assertRefusal(await sendBytes(registry().url, text(method, manifest)), 400, 'SIZE_INVALID');
-    }
-  });
-
-  it('are answered, and never failed at, whatever is put together', async () => {
-    const digest = digestOf(Buffer.from('x'));
-    const segment = fc.constantFrom(
-      ...['a', '..', '.', '', '%2e%2e', '%2f', '%00', '%', '%zz', '\\', 'A', '~', ':', '*'],
-      ...['blobs', 'uploads', 'manifests', 'tags', 'list', 'referrers', '_catalog', 'token'],
-      ...[digest, 'sha256:', 'sha512:00', '__proto__', 'constructor', 'x'.repeat(300), '%F0%9F'],
-    );
-    const parameter = fc
-      .tuple(
-        fc.constantFrom(
-          ...['n', 'last', 'digest', 'mount', 'from', '_state', 'tag', 'artifactType'],
-          ...['digest-algorithm', 'scope', 'service', 'account', '__proto__', ''],
-        ),
-        fc.constantFrom(
-          ...['', '0', '-1', '1e9', '99999999999999999999', '%00', '%ff', '..', 'a', 'a/b', '*'],
-          ...[digest, 'sha256:..', 'repository:a:pull', 'repository:..:*', 'a.b.sha256.c'],
-        ),
-      )
-      .map((pair) => pair.join('='));
-    const header = fc.constantFrom(
-      ...['Range: bytes=0-', 'Range: bytes=9-1', 'Range: x', 'If-None-Match: *', 'If-Range: x'],
-      ...['Content-Range: 0-1', 'Content-Range: 5-6', 'Content-Range: x', 'Content-Type: x'],
-      ...['Content-Encoding: gzip', 'Accept: x', 'Expect: x', 'X-Forwarded-Proto: javascript'],
-      ...['Upgrade: h2c', 'Cookie: a=b', 'X-HTTP-Method-Override: DELETE', 'Trailer: x'],
-    );
-    const anything = fc.record({
-      method: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'),
-      segments: fc.array(segment, { maxLength: 7 }),
-      parameters: fc.array(parameter, { maxLength: 4 }),
-      headers: fc.array(header, { maxLength: 3 }),
-      body: fc.constantFrom('', '{}', '[]', '\0', 'grant_type=password&username=a&password=b'),
-    });
-    await fc.assert(
-      fc.asyncProperty(anything, async ({ method, segments, parameters, headers, body }) => {
-        const target = `/v2/${segments.join('/')}?${parameters.join('&')}`;
-        const lengths = [`Content-Length: ${body.length}`, ...headers];
-        const answer = await sendBytes(registry().url, text(method, target, lengths, body));
-        assert.ok(answer.status >= 200 && answer.status < 500, `${answer.status} ${answer.body}`);
-        if (answer.status >= 400 && method !== 'HEAD') {
-          const { errors } = JSON.parse(answer.body);
-          assertRefusal(answer, answer.status, errors[0].code);
-        }
-      }),
-      { numRuns: 500 },
-    );
-    assert.deepEqual(registry().logged, []);
-  });
 });
 
 describe('headers', () => {
@@ -156,14 +87,6 @@ describe('headers', () => {
       text('GET', '/v2/', [`X: ${'x'.repeat(70_000)}`]),
     );
     assertRefusal(answer, 431, 'SIZE_INVALID');
-  });
-
-  it('of two hosts are refused: which is meant, nobody knows (RFC 9112 section 3.2)', async () => {
-    for (const second of ['elsewhere', new URL(registry().url).host]) {
-      const answer = await sendBytes(registry().url, text('GET', '/v2/', [`Host: ${second}`]));
-      assert.equal(answer.status, 400);
-      assert.doesNotMatch(answer.head, /www-authenticate/i);
-    }
   });
 
   for (const host of ['a"b', 'a b', 'a,realm="http://evil"', '<script>', '../..', '']) {
@@ -183,57 +106,19 @@ describe('headers', () => {
     assertRefusal(answer, 400, 'NAME_INVALID');
   });
 
-  const ambiguous: readonly (readonly string[])[] = [
-    ['Content-Length: 5', 'Transfer-Encoding: chunked'],
-    ['Transfer-Encoding: chunked', 'Content-Length: 5'],
-    ['Content-Length: 5', 'Content-Length: 6'],
-    ['Content-Length: 5, 6'],
-    ['Content-Length: +5'],
-    ['Content-Length: -5'],
-    ['Content-Length: 0x5'],
-    ['Content-Length: 99999999999999999999'],
-    ['Transfer-Encoding: xchunked'],
-    ['Transfer-Encoding: chunked, identity'],
-    ['Transfer-Encoding: \u000bchunked'],
-    ['Transfer-Encoding : chunked'],
-    ['Transfer-Encoding:', ' chunked'],
-    ['X: y', ' Transfer-Encoding: chunked'],
-  ];
-  for (const lines of ambiguous) {
-    it(`cannot leave the end of the body open: ${JSON.stringify(lines)}`, async () => {
-      const bytes = Buffer.from(`smuggled by ${lines}`);
-      const stored = `/v2/hostile/smuggled/blobs/uploads/?digest=${digestOf(bytes)}`;
-      const behind = text('POST', stored, [`Content-Length: ${bytes.length}`], bytes.toString());
-      const request = text('POST', '/v2/a/blobs/uploads/', lines, `0\r\n\r\n${behind}`);
-      const answer = await sendBytes(registry().url, request);
-      assertRefusal(answer, 400, 'SIZE_INVALID');
-      await sendAll(registry().url, [
-        {
-          method: 'HEAD',
-          path: `/v2/hostile/smuggled/blobs/${digestOf(bytes)}`,
-          expect: { status: 404 },
-        },
-      ]);
-    });
-  }
-
-  it('that are not HTTP, behind a request that is, do not cut into its answer', async () => {
-    const bytes = Buffer.alloc(16 * 1024 * 1024, 'the answer, and nothing but it. ');
-    const path = `/v2/hostile/answers/blobs/${digestOf(bytes)}`;
-    await sendAll(registry().url, [
-      {
-        method: 'POST',
-        path: `/v2/hostile/answers/blobs/uploads/?digest=${digestOf(bytes)}`,
-        body: bytes,
-        expect: { status: 201 },
-      },
-    ]);
-    const get = text('GET', path).replace('Connection: close', 'Connection: keep-alive');
-    const answer = await sendBytes(registry().url, `${get}hello\r\n\r\n`);
-    // It may have broken off, for then it is seen to be short; what did come must be the blob's.
-    const received = Buffer.from(answer.body, 'latin1').subarray(0, bytes.length);
-    const wrongAt = received.findIndex((byte, at) => byte !== bytes[at]);
-    assert.equal(wrongAt, -1, received.subarray(wrongAt, wrongAt + 200).toString());
+  it('cannot say two lengths: what is smuggled behind is not answered', async () => {
+    const smuggled = 'GET /v2/_catalog HTTP/1.1\r\nHost: x\r\n\r\n';
+    const answer = await sendBytes(
+      registry().url,
+      text(
+        'POST',
+        '/v2/a/blobs/uploads/',
+        ['Content-Length: 3', 'Transfer-Encoding: chunked'],
+        `0\r\n\r\n${smuggled}`,
+      ),
+    );
+    assertRefusal(answer, 400, 'SIZE_INVALID');
+    assert.doesNotMatch(answer.body, /repositories/);
   });
 
   it('that are not HTTP are refused in the registry’s own form', async () => {
@@ -261,15 +146,6 @@ describe('bodies', () => {
   for (const [what, headers, body, status, code] of refused) {
     it(`refuse a manifest of ${what}`, async () => {
       assertRefusal(await sendBytes(registry().url, put(headers, body)), status, code);
-    });
-  }
-
-  for (const afterwards of ['end', 'reset'] as const) {
-    it(`leave no manifest when they break off: ${afterwards}`, async () => {
-      const cut = put([], '{"schemaVersion":2}').slice(0, -5);
-      assert.notEqual((await sendBytes(registry().url, cut, { afterwards })).status, 201);
-      const found = await sendBytes(registry().url, text('GET', '/v2/hostile/bodies/manifests/v1'));
-      assertRefusal(found, 404, 'MANIFEST_UNKNOWN');
     });
   }
 
@@ -363,38 +239,9 @@ describe('uploads that break off', () => {
 
   it('take no gzip', async () => {
     const location = await open();
-    const gzip = ['Content-Length: 5', 'Content-Encoding: gzip'];
-    for (const [method, target] of [
-      ['PATCH', location],
-      ['PUT', `${location}&digest=${digest}`],
-      ['POST', `/v2/${name}/blobs/uploads/?digest=${digest}`],
-    ] as const) {
-      const answer = await sendBytes(registry().url, text(method, target, gzip, '12345'));
-      assertRefusal(answer, 415, 'UNSUPPORTED');
-      await received(location, '0-0');
-    }
-  });
-
-  it('take no gzip as a transfer coding either (RFC 9112 section 6.1)', async () => {
-    const location = await open();
-    const coded = text(
-      'PATCH',
-      location,
-      ['Transfer-Encoding: gzip, chunked'],
-      '5\r\n12345\r\n0\r\n\r\n',
-    );
-    const { status } = await sendBytes(registry().url, coded);
-    assert.ok([400, 415, 501].includes(status), `answered ${status}`);
+    const gzip = text('PATCH', location, ['Content-Length: 5', 'Content-Encoding: gzip'], '12345');
+    assertRefusal(await sendBytes(registry().url, gzip), 415, 'UNSUPPORTED');
     await received(location, '0-0');
-  });
-
-  it('take no chunk whose framing is broken', async () => {
-    const location = await open();
-    for (const body of ['zz\r\n', '-5\r\n12345\r\n', '5\r\n1234567\r\n', 'fffffffffffffffff\r\n']) {
-      const broken = text('PATCH', location, ['Transfer-Encoding: chunked'], body);
-      assertRefusal(await sendBytes(registry().url, broken), 400, 'SIZE_INVALID');
-      await received(location, '0-0');
-    }
   });
 
   const forged: readonly (readonly [string, (location: string) => string])[] = [
@@ -408,16 +255,9 @@ describe('uploads that break off', () => {
     ['with no state', (location) => location.replace(/\?.*/, '')],
   ];
   for (const [what, forge] of forged) {
-    it(`are not known by an address ${what}, whatever is asked of it`, async () => {
-      const location = await open();
-      const address = new URL(forge(location), registry().url);
-      address.searchParams.set('digest', digest);
-      for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
-        const request = text(method, address.pathname + address.search, announced, bytes);
-        const answer = await sendBytes(registry().url, request);
-        assertRefusal(answer, 404, 'BLOB_UPLOAD_UNKNOWN');
-      }
-      await received(location, '0-0');
+    it(`are not known by an address ${what}`, async () => {
+      const answer = await sendBytes(registry().url, text('GET', forge(await open())));
+      assertRefusal(answer, 404, 'BLOB_UPLOAD_UNKNOWN');
     });
   }
 
@@ -450,49 +290,6 @@ describe('uploads that break off', () => {
       404,
       'BLOB_UPLOAD_UNKNOWN',
     );
-  });
-});
-
-describe('downloads that break off', () => {
-  it('stop being read from the store, and are no failure of the registry', {
-    timeout: 20_000,
-  }, async () => {
-    const bytes = Buffer.alloc(32 * 1024 * 1024, 'much more than a socket holds');
-    const path = `/v2/hostile/downloads/blobs/${digestOf(bytes)}`;
-    await sendAll(registry().url, [
-      {
-        method: 'POST',
-        path: `/v2/hostile/downloads/blobs/uploads/?digest=${digestOf(bytes)}`,
-        body: bytes,
-        expect: { status: 201 },
-      },
-    ]);
-    const { blobs } = registry().services;
-    const read = blobs.read.bind(blobs);
-    let sent = 0;
-    const stopped = new Promise<void>((resolve) => {
-      async function* watch(pieces: AsyncIterable<Uint8Array>) {
-        try {
-          for await (const piece of pieces) {
-            sent += piece.length;
-            yield piece;
-          }
-        } finally {
-          resolve();
-        }
-      }
-      blobs.read = async (object, range) => {
-        const pieces = await read(object, range);
-        return pieces && watch(pieces);
-      };
-    });
-    const { hostname, port } = new URL(registry().url);
-    const socket = connect(Number(port), hostname, () => socket.write(text('GET', path)));
-    socket.once('data', () => socket.resetAndDestroy());
-    await stopped;
-    blobs.read = read;
-    assert.ok(sent < bytes.length, `${sent} bytes were read`);
-    assert.deepEqual(registry().logged, []);
   });
 });
 
