@@ -10,6 +10,9 @@ import { tags } from './discovery/tags.ts';
 import { deleteManifestOrTag } from './manifests/delete.ts';
 import { getManifest } from './manifests/get.ts';
 import { putManifest } from './manifests/put.ts';
+import { health } from './operator/health.ts';
+import { metrics } from './operator/metrics.ts';
+import { ready } from './operator/ready.ts';
 import type { ActionName } from './routes.ts';
 import { issueToken } from './token/issue.ts';
 import { appendUpload } from './uploads/append.ts';
@@ -23,6 +26,9 @@ export const plainActions: Partial<Record<ActionName, Action>> = {
   'token/issue': issueToken,
   'discovery/support': support,
   'discovery/catalog': catalog,
+  'operator/health': health,
+  'operator/ready': ready,
+  'operator/metrics': metrics,
 };
 
 /** Actions of routes that do. */

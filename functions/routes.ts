@@ -4,7 +4,7 @@
 import type { Need } from '#shared/auth/access.ts';
 
 export interface Route {
-  /** The endpoint's number in the distribution specification, or our word where it has none. */
+  /** Names the endpoint in logs and figures: its number in the distribution specification, or our word where it has none. */
   readonly id: string;
   readonly methods: readonly string[];
   readonly path: string;
@@ -120,6 +120,27 @@ export const routes = [
     path: '/v2/{name}/blobs/{digest}',
     run: 'blobs/delete',
     needs: 'delete',
+  },
+  {
+    id: 'healthz',
+    methods: ['GET', 'HEAD'],
+    path: '/healthz',
+    run: 'operator/health',
+    needs: 'nothing',
+  },
+  {
+    id: 'readyz',
+    methods: ['GET', 'HEAD'],
+    path: '/readyz',
+    run: 'operator/ready',
+    needs: 'nothing',
+  },
+  {
+    id: 'metrics',
+    methods: ['GET'],
+    path: '/metrics',
+    run: 'operator/metrics',
+    needs: 'operate',
   },
 ] as const satisfies readonly Route[];
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authorise } from '#shared/auth/access.ts';
-import { errorReply, type Reply, writeReply } from '#shared/http/reply.ts';
+import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import { type HttpRequest, parseRequest } from '#shared/http/request.ts';
 import { createRouter } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
@@ -30,32 +30,80 @@ export function serve(
   );
   const match = createRouter(served);
   return async (message, response) => {
-    const id = randomUUID();
-    response.setHeader('X-Request-Id', id);
+    const exchange = beginExchange(services, message, response);
+    response.setHeader('X-Request-Id', exchange.id);
     response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
-    const reply = await answer(services, match, message).catch((error: unknown) =>
-      failure(services, error, { id, message }),
+    const reply = await answer(services, match, exchange).catch((error: unknown) =>
+      failure(services, error, exchange),
     );
+    exchange.actor = reply.actor ?? exchange.actor;
     try {
-      await writeReply(message, response, reply);
+      await writeReply(message, response, reply, exchange);
     } catch (error) {
       // The headers are out: all that is left is to break off, so that nothing cut short looks whole.
-      services.log('ERROR', 'a reply broke off', { requestId: id, error: describe(error) });
+      services.log('ERROR', 'a reply broke off', {
+        requestId: exchange.id,
+        error: describe(error),
+      });
       response.destroy();
     }
   };
 }
 
+/** A request on its way through the pipeline, and what has become known of it. */
+interface Exchange extends ReplyProgress {
+  readonly id: string;
+  readonly message: IncomingMessage;
+  readonly response: ServerResponse;
+  request?: HttpRequest;
+  route?: string;
+  name?: RepositoryName;
+  actor?: string | undefined;
+}
+
+function beginExchange(
+  services: Services,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Exchange {
+  const started = performance.now();
+  const exchange: Exchange = { id: randomUUID(), message, response, bytesSent: 0 };
+  response.once('close', () => {
+    services.observe({
+      requestId: exchange.id,
+      method: message.method ?? '',
+      route: exchange.route ?? 'none',
+      name: exchange.name,
+      status: response.statusCode,
+      bytesReceived: exchange.request?.body.received() ?? 0,
+      bytesSent: exchange.bytesSent,
+      durationMs: performance.now() - started,
+      actor: exchange.actor,
+      aborted: !response.writableFinished,
+    });
+  });
+  return exchange;
+}
+
 async function answer(
   services: Services,
   match: ReturnType<typeof createRouter<(typeof routes)[number]>>,
-  message: IncomingMessage,
+  exchange: Exchange,
 ): Promise<Reply> {
-  const request = parseRequest(message);
+  const request = parseRequest(exchange.message, () => goOn(exchange));
+  exchange.request = request;
   const { route, params } = match(request.method, request.path);
+  exchange.route = route.id;
   const name = nameOf(route, params);
+  if (name !== undefined) exchange.name = name;
   const access = await authorise(services, request, route.needs, name);
+  exchange.actor = access.by;
   return act(services, route, { ...request, params, access }, name);
+}
+
+/** 100 Continue, to who waits for it before sending the body: only now is it known that it will be read. */
+function goOn({ message, response }: Exchange): void {
+  if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
 }
 
 function act(
@@ -87,11 +135,7 @@ function nameOf(
   });
 }
 
-function failure(
-  services: Services,
-  error: unknown,
-  { id, message }: { id: string; message: IncomingMessage },
-): Reply {
+function failure(services: Services, error: unknown, { id, message }: Exchange): Reply {
   if (error instanceof RegistryError) return errorReply(error, id);
   // A client that went away caused this; nobody reads the answer.
   if (message.destroyed && !message.complete) return { status: 400 };

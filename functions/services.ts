@@ -5,6 +5,7 @@ import type { TokenIssuer } from '#shared/auth/token.ts';
 import type { Log } from '#shared/log.ts';
 import type { StateKey } from '#shared/registry/sessions.ts';
 import type { Store } from '#shared/registry/store.ts';
+import type { Observe } from './observe.ts';
 
 export interface Services extends Store, AccessServices {
   /** The location that a host stands for. */
@@ -14,4 +15,8 @@ export interface Services extends Store, AccessServices {
   /** Sign upload sessions: the first signs, all verify. */
   readonly stateKeys: readonly StateKey[];
   readonly log: Log;
+  /** Is told of every request when it is over. */
+  readonly observe: Observe;
+  /** Figures in Prometheus' text format, or `undefined` where another system keeps them. */
+  readonly metrics: (() => Promise<string>) | undefined;
 }

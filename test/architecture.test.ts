@@ -34,6 +34,7 @@ const mayImport: Record<string, readonly string[]> = {
 const packageHomes: Record<string, readonly string[]> = {
   'hash-wasm': ['shared/oci'],
   jose: ['shared/auth', 'infra'],
+  'prom-client': ['infra'],
   valibot: ['shared/oci', 'shared/auth', 'shared/registry', 'infra'],
 };
 

@@ -7,6 +7,7 @@ import type { Digest } from '#shared/oci/digest.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { mediaTypes } from '#shared/oci/media-types.ts';
 import { parseRange, type Range } from '#shared/oci/range.ts';
+import { readBlob } from '#shared/registry/contents.ts';
 import { blobObject } from '#shared/registry/layout.ts';
 import { blobUnknown, findLink, leaseLink } from '#shared/registry/links.ts';
 import { type RepositoryAction, type RepositoryRequest, requireDigest } from '../action.ts';
@@ -30,16 +31,14 @@ export const getBlob: RepositoryAction = async (request, services) => {
 
 async function send(
   { repository }: RepositoryRequest,
-  { blobs }: Services,
+  services: Services,
   { digest, size, range }: { digest: Digest; size: number; range: Range | undefined },
 ): Promise<Reply> {
   const object = blobObject(repository, digest);
-  const url = await blobs.readUrl(object, { mediaType: mediaTypes.octetStream });
+  const url = await services.blobs.readUrl(object, { mediaType: mediaTypes.octetStream });
   if (url !== undefined)
     return { status: 307, headers: { Location: url, 'Docker-Content-Digest': digest } };
-  const body = await blobs.read(object, range);
-  if (body === undefined)
-    throw new Error(`the blob ${digest} of ${repository.name} has lost its bytes`);
+  const body = await readBlob(services, repository, { digest, size }, range);
   if (range === undefined) return whole(digest, size, body);
   const { start, end } = range;
   return {

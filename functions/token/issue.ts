@@ -31,15 +31,14 @@ export const issueToken: Action = async (request, services) => {
     refused: decided.map(({ refused }) => refused).filter(hasActions),
   });
   // containerd needs access_token, Spinnaker and gcloud need token: always both.
-  return jsonReply(
-    {
-      token: issued.token,
-      access_token: issued.token,
-      expires_in: issued.expiresInSeconds,
-      issued_at: issued.issuedAt.toISOString(),
-    },
-    { 'Cache-Control': 'no-store' },
-  );
+  const body = {
+    token: issued.token,
+    access_token: issued.token,
+    expires_in: issued.expiresInSeconds,
+    issued_at: issued.issuedAt.toISOString(),
+  };
+  const reply = jsonReply(body, { 'Cache-Control': 'no-store' });
+  return { ...reply, actor: principalName(principal) };
 };
 
 interface TokenRequest {

@@ -1,7 +1,8 @@
 // The laptop's load balancer: one HTTP server before all functions.
 
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { errorEnvelope, RegistryError } from '#shared/oci/errors.ts';
@@ -21,7 +22,10 @@ export async function startGateway(
   { host, port }: { host: string; port: number },
 ): Promise<Gateway> {
   const handler = serve(services);
+  /** What each connection was last asked: with pipelining, earlier answers are done before this one's. */
+  const last = new WeakMap<Duplex, ServerResponse>();
   const answer: RequestListener = (request, response) => {
+    last.set(request.socket, response);
     handler(request, response).catch((error: unknown) => {
       services.log('ERROR', 'a request was left unanswered', { error: String(error) });
       response.destroy();
@@ -38,29 +42,51 @@ export async function startGateway(
     },
     answer,
   );
-  // An Expect that is not 100-continue asks for nothing that an answer would not tell.
+  // 100 Continue is sent when the body is asked for: not to who may not send it. Another Expect asks for
+  // nothing that an answer would not tell.
+  server.on('checkContinue', answer);
   server.on('checkExpectation', answer);
+  server.on('connect', (_, socket) => refuse(socket, '405 Method Not Allowed', tunnelRefused));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const response = last.get(socket);
+    const answering = response?.req.complete === true && !response.writableFinished;
+    // Behind a whole request: its answer is not cut into.
+    if (answering) response.once('close', () => refuseMalformed(error, socket));
+    else refuseMalformed(error, socket);
+  });
   server.timeout = silenceMs;
-  server.on('clientError', refuse);
   await listen(server, host, port);
   return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
 }
 
-/** Answers what is not HTTP, or has more headers than `headerBytesMax`, in the registry's own form. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+const tunnelRefused = new RegistryError('UNSUPPORTED', {
+  message: 'CONNECT is not supported: this is a registry, not a proxy',
+});
+
+/** Answers what is not HTTP, or has more headers than `headerBytesMax`. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET') socket.destroy();
+  else if (error.code === 'HPE_HEADER_OVERFLOW') {
+    const message = `the headers are larger than ${headerBytesMax} bytes`;
+    const refusal = new RegistryError('SIZE_INVALID', { message });
+    refuse(socket, '431 Request Header Fields Too Large', refusal);
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    const message = 'the request did not come to its end in time';
+    refuse(socket, '408 Request Timeout', new RegistryError('SIZE_INVALID', { message }));
+  } else {
+    const message = 'this is not a request in HTTP/1.1';
+    refuse(socket, '400 Bad Request', new RegistryError('SIZE_INVALID', { message }));
+  }
+}
+
+/** Writes an answer in the registry's own form where no request came to be one, and ends the connection. */
+function refuse(socket: Duplex, status: string, refusal: RegistryError): void {
+  if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const overflow = error.code === 'HPE_HEADER_OVERFLOW';
-  const refusal = new RegistryError('SIZE_INVALID', {
-    message: overflow
-      ? `the headers are larger than ${headerBytesMax} bytes`
-      : 'this is not a request in HTTP/1.1',
-  });
   const id = crypto.randomUUID();
   const body = errorEnvelope(refusal, id);
-  const status = overflow ? '431 Request Header Fields Too Large' : '400 Bad Request';
   const head = [
     `HTTP/1.1 ${status}`,
     'Content-Type: application/json',

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JWK } from 'jose';
+import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
 import { sha256 } from '#shared/auth/robots.ts';
@@ -13,6 +14,7 @@ import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { stderrLog } from '#shared/log.ts';
 import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
+import { createMetrics } from './metrics.ts';
 import { loadSecrets } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
@@ -48,6 +50,8 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
     },
     60 * 60 * 1000,
   ).unref();
+  const metrics = createMetrics();
+  const logRequest = logRequests(stderrLog);
   const adminSha256 = adminPassword === '' ? secrets.adminSha256 : sha256(adminPassword);
   return {
     services: {
@@ -61,6 +65,11 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       verifier: await createVerifier([publicPart(secrets.tokenKey)], clock),
       stateKeys: secrets.stateKeys,
       log: stderrLog,
+      observe: (served) => {
+        metrics.observe(served);
+        logRequest(served);
+      },
+      metrics: metrics.text,
     },
     newPassword: adminPassword === '' ? newPassword : undefined,
     close: () => {

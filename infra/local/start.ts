@@ -15,6 +15,8 @@ export async function main(): Promise<void> {
 }
 
 async function start(): Promise<void> {
+  // Whoever read the log has gone: no reason to stop.
+  process.stderr.on('error', () => undefined);
   const settings = readSettings(process.env);
   const registry = await openRegistry(settings);
   const gateway = await startGateway(registry.services, settings);

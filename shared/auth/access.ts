@@ -9,8 +9,8 @@ import { anonymous, type Principal, principalName } from './principal.ts';
 import { type Action, catalogName, type Scope } from './scope.ts';
 import type { TokenVerifier } from './token.ts';
 
-/** What a route needs: an action on its repository, the catalog, any login, or nothing. */
-export type Need = Action | 'catalog' | 'login' | 'nothing';
+/** What a route needs: an action on its repository, the catalog, the admin, any login, or nothing. */
+export type Need = Action | 'catalog' | 'operate' | 'login' | 'nothing';
 
 export interface AccessServices {
   readonly directory: Directory;
@@ -103,6 +103,11 @@ async function authoriseToken(
     may: (action, of) => includes(claims.granted, action, of),
   };
   if (need === 'login' || need === 'nothing') return access;
+  if (need === 'operate') {
+    // No scope stands for it: whoever logged in as the admin may.
+    if (allows(services.policy, await access.principal(), need, name)) return access;
+    throw denied(refusedScope(need), access.by);
+  }
   if (includes(claims.granted, actionOf(need), name ?? catalogName)) return access;
   // What anyone may read needs no scope.
   if (need === 'pull' && allows(services.policy, anonymous, need, name)) return access;
@@ -130,6 +135,7 @@ function allows(
 ): boolean {
   if (need === 'nothing' || need === 'login') return true;
   if (need === 'catalog') return mayList(policy, principal);
+  if (need === 'operate') return principal.kind === 'admin';
   return name !== undefined && actionsOf(policy, principal, name).includes(need);
 }
 
@@ -144,7 +150,9 @@ function actionOf(need: Need): string {
 
 function scopeOf(need: Need, name: RepositoryName | undefined): Scope | undefined {
   if (need === 'catalog') return { type: 'registry', name: catalogName, actions: ['*'] };
-  if (need === 'login' || need === 'nothing' || name === undefined) return undefined;
+  if (need === 'operate' || need === 'login' || need === 'nothing' || name === undefined) {
+    return undefined;
+  }
   return { type: 'repository', name, actions: need === 'push' ? ['pull', 'push'] : [need] };
 }
 

@@ -30,6 +30,7 @@ import {
   type Blobs,
   type ByteRange,
   type ListedObject,
+  type ObjectBytes,
   ObjectMissing,
   type ObjectName,
   type StoredObject,
@@ -147,7 +148,7 @@ class Files implements FileBlobs {
     return stats && storedObjectOf(stats);
   }
 
-  async read(name: ObjectName, range?: ByteRange): Promise<AsyncIterable<Uint8Array> | undefined> {
+  async read(name: ObjectName, range?: ByteRange): Promise<ObjectBytes | undefined> {
     return readBytes(this.#path(name), range);
   }
 
@@ -259,10 +260,10 @@ class Files implements FileBlobs {
 
   async *#concatenate(sources: readonly ObjectName[]): AsyncGenerator<Uint8Array> {
     for (const source of sources) {
-      const bytes = await this.read(source);
-      if (bytes === undefined) throw new ObjectMissing(source);
+      const found = await this.read(source);
+      if (found === undefined) throw new ObjectMissing(source);
       try {
-        yield* bytes;
+        yield* found.bytes;
       } catch (error) {
         // Deleted between `read` and the first piece.
         throw hasCode(error, 'ENOENT') ? new ObjectMissing(source) : error;

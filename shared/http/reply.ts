@@ -14,6 +14,14 @@ export interface Reply {
   readonly headers?: ReplyHeaders;
   /** Bytes at hand, or bytes as they come. HEAD is answered with the same reply, the body left out. */
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;
+  /** Who it was found to be that asks, where only the body told (the token endpoint's form). */
+  readonly actor?: string;
+}
+
+/** How far the writing of a reply has come. */
+export interface ReplyProgress {
+  /** Bytes of the body that were handed to the connection. */
+  bytesSent: number;
 }
 
 export function jsonReply(value: unknown, headers: ReplyHeaders = {}): Reply {
@@ -32,11 +40,15 @@ export function errorReply(error: RegistryError, requestId: string): Reply {
   };
 }
 
-/** Writes a reply. Resolves when it is handed to the connection; rejects when the body's source fails midway. */
+/**
+ * Writes a reply. Resolves when it is handed to the connection; rejects when the body's source fails midway,
+ * or ends before its Content-Length: the connection has to be broken off then.
+ */
 export async function writeReply(
   request: IncomingMessage,
   response: ServerResponse,
   reply: Reply,
+  progress: ReplyProgress,
 ): Promise<void> {
   const { status, headers = {}, body = '' } = reply;
   for (const [name, value] of Object.entries(headers)) {
@@ -50,16 +62,26 @@ export async function writeReply(
       response.setHeader('Content-Length', Buffer.byteLength(body));
     }
     response.end(hasBody ? body : undefined);
+    if (hasBody) progress.bytesSent = Buffer.byteLength(body);
     return;
   }
-  if (hasBody) await pipe(body, response);
+  if (hasBody) await pipe(body, response, progress);
+  const announced = response.getHeader('Content-Length');
+  if (hasBody && !response.destroyed && announced !== progress.bytesSent) {
+    throw new Error(`the body has ${progress.bytesSent} bytes, not the ${announced} announced`);
+  }
   response.end();
 }
 
 /** Sends bytes no faster than the client takes them; stops taking them when it is gone. */
-async function pipe(body: AsyncIterable<Uint8Array>, response: ServerResponse): Promise<void> {
+async function pipe(
+  body: AsyncIterable<Uint8Array>,
+  response: ServerResponse,
+  progress: ReplyProgress,
+): Promise<void> {
   for await (const bytes of body) {
     if (response.destroyed) return;
+    progress.bytesSent += bytes.length;
     if (response.write(bytes)) continue;
     const gone = new AbortController();
     const close = () => gone.abort();
@@ -69,9 +91,13 @@ async function pipe(body: AsyncIterable<Uint8Array>, response: ServerResponse): 
   }
 }
 
-/** Whether more is still to come of the request than is worth draining. */
+/**
+ * Whether more is still to come of the request than is worth draining, or nobody knows whether it comes:
+ * who waits for 100 Continue may send the body after another answer, or not (RFC 9110 section 10.1.1).
+ */
 function leavesBody(request: IncomingMessage): boolean {
   if (request.complete) return false;
+  if (request.headers.expect !== undefined && !request.readableDidRead) return true;
   const length = request.headers['content-length'];
   return length === undefined
     ? request.headers['transfer-encoding'] !== undefined

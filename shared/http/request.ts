@@ -5,6 +5,8 @@ import { RegistryError } from '../oci/errors.ts';
 import { urlCharactersMax } from '../oci/limits.ts';
 
 export interface RequestBody {
+  /** How many bytes have come so far, of those that were asked for. */
+  received(): number;
   /** `Content-Length`; `undefined` when the body's length is not announced. */
   readonly length: number | undefined;
   /** The bytes as they come. Throws when the client goes away before the end. Can be taken once. */
@@ -28,11 +30,18 @@ export interface HttpRequest {
 
 const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
+/** What functions-framework has read already stands in `rawBody`. */
+type Message = IncomingMessage & { readonly rawBody?: Buffer };
+
 /**
  * Reads what a server of node:http hands over, or functions-framework, which has read the body already.
+ * @param beforeBody called when the body is asked for, before it is read: the moment for 100 Continue
  * @throws RegistryError when the URL or the Host header is not one a client would send
  */
-export function parseRequest(message: IncomingMessage & { rawBody?: Buffer }): HttpRequest {
+export function parseRequest(
+  message: Message,
+  beforeBody: () => void = () => undefined,
+): HttpRequest {
   const { method = 'GET', url = '/', headers } = message;
   if (url.length > urlCharactersMax) {
     throw new RegistryError('NAME_INVALID', {
@@ -41,7 +50,7 @@ export function parseRequest(message: IncomingMessage & { rawBody?: Buffer }): H
     });
   }
   const mark = url.indexOf('?');
-  const host = parseHost(headers.host);
+  const host = parseHost(message);
   // Behind a load balancer that ends TLS. It decides nothing but how the client's own challenge is written.
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
   return {
@@ -51,40 +60,54 @@ export function parseRequest(message: IncomingMessage & { rawBody?: Buffer }): H
     headers,
     host,
     origin: `${scheme}://${host}`,
-    body: bodyOf(message),
+    body: bodyOf(message, beforeBody),
   };
 }
 
-function parseHost(header: string | undefined): string {
-  const host = header?.toLowerCase() ?? '';
-  if (hostPattern.test(host)) return host;
-  throw new RegistryError('NAME_INVALID', { message: 'the Host header must be a host name' });
-}
-
-function bodyOf(message: IncomingMessage & { rawBody?: Buffer }): RequestBody {
-  const announced = message.headers['content-length'];
-  const length = announced === undefined ? undefined : Number(announced);
-  const stream = () => (message.rawBody === undefined ? message : [message.rawBody]);
-  return {
-    length: message.headers['transfer-encoding'] === undefined ? (length ?? 0) : undefined,
-    stream: () => identity(message.headers, stream()),
-    bytes: (max) => readAll(identity(message.headers, stream()), max, length),
-  };
-}
-
-/** The bytes a digest is of. A body that is encoded would have to be decoded first, and hides its size. */
-async function* identity(
-  headers: IncomingHttpHeaders,
-  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new RegistryError('UNSUPPORTED', {
-      message: 'send the body as it is, without Content-Encoding: its digest is of those bytes',
-      status: 415,
-    });
+/** One Host header, neither none nor two (RFC 9112 section 3.2): who reads the other one must not differ. */
+function parseHost({ headers, rawHeaders }: Message): string {
+  const host = headers.host?.toLowerCase() ?? '';
+  if (!hostPattern.test(host)) {
+    throw new RegistryError('NAME_INVALID', { message: 'the Host header must be a host name' });
   }
-  yield* body;
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts <= 1) return host;
+  throw new RegistryError('NAME_INVALID', { message: 'there must be one Host header only' });
+}
+
+function bodyOf(message: Message, beforeBody: () => void): RequestBody {
+  const { headers } = message;
+  const announced = headers['content-length'];
+  const length = announced === undefined ? undefined : Number(announced);
+  let received = 0;
+  async function* stream(): AsyncGenerator<Uint8Array> {
+    refuseEncoded(headers);
+    beforeBody();
+    for await (const bytes of message.rawBody === undefined ? message : [message.rawBody]) {
+      received += bytes.length;
+      yield bytes;
+    }
+  }
+  return {
+    received: () => received,
+    length: headers['transfer-encoding'] === undefined ? (length ?? 0) : undefined,
+    stream,
+    bytes: (max) => readAll(stream(), max, length),
+  };
+}
+
+/** Digests are of the bytes as they come. A body that is encoded would have to be decoded, and hides its size. */
+function refuseEncoded(headers: IncomingHttpHeaders): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new RegistryError('UNSUPPORTED', {
+    message: 'send the body as it is, without Content-Encoding: its digest is of those bytes',
+    status: 415,
+  });
 }
 
 async function readAll(

@@ -21,6 +21,13 @@ export interface ListedObject extends StoredObject {
   readonly createdAt: number;
 }
 
+/** An object's bytes, or a range of them, as they come. The reader may stop early. */
+export interface ObjectBytes {
+  /** Of the whole object. */
+  readonly size: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
 /** The generation of an object that does not exist: `ifGeneration: absent` means create only. */
 export const absent = '0';
 
@@ -69,8 +76,8 @@ export interface Blobs {
 
   stat(name: ObjectName): Promise<StoredObject | undefined>;
 
-  /** The object's bytes, or `undefined` when there is no such object. The reader may stop early. */
-  read(name: ObjectName, range?: ByteRange): Promise<AsyncIterable<Uint8Array> | undefined>;
+  /** The object's bytes, or `undefined` when there is no such object. */
+  read(name: ObjectName, range?: ByteRange): Promise<ObjectBytes | undefined>;
 
   /**
    * An address where a client may GET the bytes without credentials for some minutes, or `undefined`

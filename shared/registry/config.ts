@@ -30,9 +30,10 @@ export async function readConfig(
   }
   const link = await findLink(store, repository, config.digest);
   if (link === undefined || link.size > configBytesMax) return {};
-  const pieces = await store.blobs.read(blobObject(repository, config.digest));
-  if (pieces === undefined) return {};
-  const parsed = v.safeParse(configSchema, parseJson(Buffer.concat(await Array.fromAsync(pieces))));
+  const object = await store.blobs.read(blobObject(repository, config.digest));
+  if (object === undefined) return {};
+  const bytes = Buffer.concat(await Array.fromAsync(object.bytes));
+  const parsed = v.safeParse(configSchema, parseJson(bytes));
   if (!parsed.success) return {};
   const { created, os, architecture, variant } = parsed.output;
   const platform = [os, architecture, variant].filter((part) => part !== undefined && part !== '');

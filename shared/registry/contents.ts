@@ -3,7 +3,13 @@
 import { type Algorithm, algorithmOf, type Digest, type Hasher, startHash } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { graceSeconds } from '../oci/limits.ts';
-import { absent, ObjectMissing, type ObjectName, type StoredObject } from '../ports/blobs.ts';
+import {
+  absent,
+  type ByteRange,
+  ObjectMissing,
+  type ObjectName,
+  type StoredObject,
+} from '../ports/blobs.ts';
 import { blobKey, blobObject, type Repository } from './layout.ts';
 import { blobBusy, revive, type SeenObject } from './links.ts';
 import { read, type UploadRecord } from './records.ts';
@@ -113,6 +119,24 @@ async function seen(
   return { ...object, seenAt };
 }
 
+/**
+ * The bytes of a blob that the repository links, or a range of them.
+ * @param size the blob's, as its link tells
+ * @throws Error when its object is gone or has another size: what is damaged is not sent as if it were whole
+ */
+export async function readBlob(
+  { blobs }: Store,
+  repository: Repository,
+  { digest, size }: { readonly digest: Digest; readonly size: number },
+  range?: ByteRange,
+): Promise<AsyncIterable<Uint8Array>> {
+  const object = await blobs.read(blobObject(repository, digest), range);
+  if (object?.size === size) return object.bytes;
+  throw new Error(
+    `the blob ${digest} of ${repository.name} is damaged: it has ${object?.size ?? 'lost its'} bytes, not ${size}`,
+  );
+}
+
 async function digestOfObjects(
   { blobs }: Store,
   objects: readonly ObjectName[],
@@ -120,9 +144,9 @@ async function digestOfObjects(
 ): Promise<Digest> {
   const hasher = startHash(algorithm);
   for (const object of objects) {
-    const bytes = await blobs.read(object);
-    if (bytes === undefined) throw new ObjectMissing(object);
-    for await (const piece of bytes) hasher.update(piece);
+    const found = await blobs.read(object);
+    if (found === undefined) throw new ObjectMissing(object);
+    for await (const piece of found.bytes) hasher.update(piece);
   }
   return hasher.digest();
 }

@@ -13,9 +13,9 @@ import {
 import type { Reference, Tag } from '../oci/reference.ts';
 import type { Transaction } from '../ports/documents.ts';
 import { readConfig } from './config.ts';
+import { readBlob } from './contents.ts';
 import {
   blobManifestKey,
-  blobObject,
   linkKey,
   manifestKey,
   manifestTagsOf,
@@ -65,7 +65,11 @@ export async function findManifest(
   return { digest, mediaType: summary.mediaType, size: summary.size };
 }
 
-/** A manifest with its bytes, as they were pushed. @throws RegistryError MANIFEST_UNKNOWN */
+/**
+ * A manifest with its bytes, as they were pushed.
+ * @throws RegistryError MANIFEST_UNKNOWN
+ * @throws Error when the bytes are not those any more: what is damaged is not served
+ */
 export async function readManifest(
   store: Store,
   repository: Repository,
@@ -76,12 +80,13 @@ export async function readManifest(
     digest === undefined ? undefined : await read(store.documents, manifestKey(repository, digest));
   if (digest === undefined || manifest === undefined) throw manifestUnknown(repository, reference);
   const { mediaType, size } = manifest;
-  return {
-    digest,
-    mediaType,
-    size,
-    bytes: manifest.bytes ?? (await readLarge(store, repository, digest)),
-  };
+  const bytes = manifest.bytes ?? (await readLarge(store, repository, { digest, size }));
+  if (digestOf(bytes, algorithmOf(digest)) !== digest) {
+    throw new Error(
+      `the manifest ${digest} of ${repository.name} is damaged: its digest is another`,
+    );
+  }
+  return { digest, mediaType, size, bytes };
 }
 
 /**
@@ -273,14 +278,11 @@ async function resolve(
 }
 
 async function readLarge(
-  { blobs }: Store,
+  store: Store,
   repository: Repository,
-  digest: Digest,
+  blob: { readonly digest: Digest; readonly size: number },
 ): Promise<Uint8Array> {
-  const pieces = await blobs.read(blobObject(repository, digest));
-  if (pieces === undefined)
-    throw new Error(`the manifest ${digest} of ${repository.name} has lost its bytes`);
-  return Buffer.concat(await Array.fromAsync(pieces));
+  return Buffer.concat(await Array.fromAsync(await readBlob(store, repository, blob)));
 }
 
 function checkedDigest(bytes: Uint8Array, reference: Reference): Digest {

@@ -146,11 +146,12 @@ test('files are closed whatever the reader or the writer does', {
   for (let round = 0; round < 20; round += 1) {
     await blobs.read(blob);
     const returned = await blobs.read(blob);
-    await returned?.[Symbol.asyncIterator]().return?.();
-    for await (const _ of (await blobs.read(blob)) ?? []) break;
-    for await (const _ of (await blobs.read(blob, { start: 5, end: 9 })) ?? []) break;
+    await returned?.bytes[Symbol.asyncIterator]().return?.();
+    for await (const _ of (await blobs.read(blob))?.bytes ?? []) break;
+    for await (const _ of (await blobs.read(blob, { start: 5, end: 9 }))?.bytes ?? []) break;
     const thrown = (async () => {
-      for await (const _ of (await blobs.read(blob)) ?? []) throw new Error('the client went away');
+      for await (const _ of (await blobs.read(blob))?.bytes ?? [])
+        throw new Error('the client went away');
     })();
     await assert.rejects(thrown, /went away/);
     await blobs.write(blob, body(Buffer.alloc(3_000_000)), createOnly);

@@ -223,7 +223,8 @@ function reading(blobs: () => Blobs): void {
     const read = await blobs().read(name);
     assert.ok(read);
     const hash = createHash('sha256');
-    for await (const piece of read) hash.update(piece);
+    assert.equal(read.size, large.length);
+    for await (const piece of read.bytes) hash.update(piece);
     assert.equal(hash.digest('hex'), createHash('sha256').update(large).digest('hex'));
   });
 
@@ -244,7 +245,7 @@ function reading(blobs: () => Blobs): void {
   for (const many of [1, 3]) {
     test(`a reader may stop after ${many} of the pieces`, async () => {
       let pieces = 0;
-      for await (const piece of (await blobs().read(name)) ?? []) {
+      for await (const piece of (await blobs().read(name))?.bytes ?? []) {
         assert.ok(piece.length > 0);
         pieces += 1;
         if (pieces === many) break;
@@ -256,7 +257,7 @@ function reading(blobs: () => Blobs): void {
   test('a reader may stop before it has begun', async () => {
     const read = await blobs().read(name);
     assert.ok(read);
-    await read[Symbol.asyncIterator]().return?.();
+    await read.bytes[Symbol.asyncIterator]().return?.();
   });
 
   test('an object that does not exist has no state and no bytes', async () => {
@@ -520,9 +521,9 @@ async function collect(
   range?: { start: number; end: number },
 ): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of (await blobs.read(name, range)) ?? assert.fail('no such object')) {
-    pieces.push(piece);
-  }
+  const object = (await blobs.read(name, range)) ?? assert.fail('no such object');
+  assert.equal(object.size, (await blobs.stat(name))?.size, 'the size is the whole object’s');
+  for await (const piece of object.bytes) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 

@@ -128,10 +128,10 @@ export class Invariants {
 
   async #checkBytes(key: string): Promise<void> {
     const [name = '', digest = ''] = key.split(' ');
-    const pieces = await this.#store.blobs.read(
+    const object = await this.#store.blobs.read(
       blobObject(this.#repository(name), digest as Digest),
     );
-    const bytes = Buffer.concat(await Array.fromAsync(pieces ?? []));
+    const bytes = Buffer.concat(await Array.fromAsync(object?.bytes ?? []));
     demand(digestOf(bytes) === digest, () => `${show(key)} has other bytes than it should`);
   }
 

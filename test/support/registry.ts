@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
+import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { startGateway } from '#infra/local/gateway.ts';
+import { createMetrics } from '#infra/local/metrics.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
@@ -21,6 +23,8 @@ export interface TestRegistry {
   readonly clock: FakeClock;
   /** What was logged: a test that expects no failure can look. */
   readonly logged: readonly string[];
+  /** Every request that is over. */
+  readonly served: readonly ServedRequest[];
   close(): Promise<void>;
 }
 
@@ -41,6 +45,8 @@ export async function startTestRegistry(
   const blobs = await openFileBlobs({ directory: join(directory, 'blobs'), durable: false });
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const logged: string[] = [];
+  const served: ServedRequest[] = [];
+  const metrics = createMetrics();
   const services: Services = {
     documents,
     blobs,
@@ -54,6 +60,11 @@ export async function startTestRegistry(
     log: (severity, message, fields) => {
       logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
     },
+    observe: (request) => {
+      served.push(request);
+      metrics.observe(request);
+    },
+    metrics: metrics.text,
   };
   const gateway = await startGateway(services, { host: '127.0.0.1', port: 0 });
   return {
@@ -61,6 +72,7 @@ export async function startTestRegistry(
     services,
     clock,
     logged,
+    served,
     close: async () => {
       await gateway.stop();
       documents.close();

@@ -1,0 +1,33 @@
+// What is known of a request once it is over: for the log, and for who counts.
+
+import type { Log } from '#shared/log.ts';
+
+export interface ServedRequest {
+  readonly requestId: string;
+  readonly method: string;
+  /** The route's id; `none` where the request matched none. */
+  readonly route: string;
+  /** The repository. Absent where the route names none, or the request no valid one. */
+  readonly name: string | undefined;
+  readonly status: number;
+  /** Of the bodies: what was received, and what was sent. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly durationMs: number;
+  /** A principal's name. Absent where the request did not come so far. */
+  readonly actor: string | undefined;
+  /** The connection ended before the answer did. */
+  readonly aborted: boolean;
+}
+
+/** Is told of every request, once. */
+export type Observe = (served: ServedRequest) => void;
+
+/** One line a request. A request that failed on our side has an `ERROR` line of its own beside it. */
+export function logRequests(log: Log): Observe {
+  return ({ durationMs, aborted, ...served }) => {
+    const duration = Math.round(durationMs * 1000) / 1000;
+    const outcome = aborted ? { aborted } : {};
+    log('INFO', 'request', { ...served, durationMs: duration, ...outcome });
+  };
+}

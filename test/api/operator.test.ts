@@ -1,0 +1,225 @@
+// What who looks after the registry sees: health, readiness, figures, and one line a request.
+
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServedRequest } from '#functions/observe.ts';
+import { createRobot } from '#shared/auth/robots.ts';
+import { startBerth } from '#test/support/berth.ts';
+import { type Call, pushAll, sendAll, useRegistry } from '#test/support/calls.ts';
+import { imageManifest } from '#test/support/manifests.ts';
+
+const registry = useRegistry({ anonymousPull: new Set(['open']) });
+
+const send = (call: Call) => sendAll(registry().url, [call]);
+
+/** What the last request was seen as; a client has its answer a moment before the request is over. */
+async function lastServed(): Promise<ServedRequest> {
+  const count = registry().served.length;
+  for (let tries = 0; tries < 100 && registry().served.length === count; tries += 1) await sleep(2);
+  return registry().served.at(-1) ?? assert.fail('no request was seen');
+}
+
+it('health and readiness are told to anyone, and are not to be kept', async () => {
+  for (const path of ['/healthz', '/readyz']) {
+    const headers = { 'cache-control': 'no-store', 'content-type': /^text\/plain/ };
+    await send({ method: 'GET', path, authorization: null, expect: { status: 200, headers } });
+    await send({ method: 'HEAD', path, authorization: null, expect: { status: 200, body: '' } });
+    await send({ method: 'POST', path, expect: { status: 405 } });
+  }
+});
+
+it('is not ready when a store does not answer, and is in health all the same', async () => {
+  const { services } = registry();
+  const { list } = services.documents;
+  services.documents.list = async () => {
+    throw new Error('the disk has gone');
+  };
+  try {
+    await send({
+      method: 'GET',
+      path: '/readyz',
+      authorization: null,
+      expect: { status: 503, body: 'a store does not answer\n' },
+    });
+    await send({ method: 'GET', path: '/healthz', expect: { status: 200 } });
+  } finally {
+    services.documents.list = list;
+  }
+  assert.match(registry().logged.at(-1) ?? '', /a store does not answer.*the disk has gone/);
+});
+
+it('figures are for the admin, by password and by token, and for nobody else', async () => {
+  const { username, secret } = await createRobot(registry().services, {
+    project: 'open',
+    name: 'reader',
+    role: 'owner',
+  });
+  const robot = `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}`;
+  const get = (authorization?: string | null): Call => ({
+    method: 'GET',
+    path: '/metrics',
+    ...(authorization === undefined ? {} : { authorization }),
+    expect: { status: 200 },
+  });
+  await send({ ...get(null), expect: { status: 401, code: 'UNAUTHORIZED' } });
+  await send({ ...get(robot), expect: { status: 403, code: 'DENIED' } });
+  await send(get());
+  const token = { token: (answer: { body: Buffer }) => JSON.parse(`${answer.body}`).token };
+  const ask: Call = { method: 'GET', path: '/v2/token', expect: { status: 200 }, keep: token };
+  await sendAll(registry().url, [ask, get('Bearer {token}')]);
+  await sendAll(registry().url, [
+    { ...ask, authorization: robot },
+    { ...get('Bearer {token}'), expect: { status: 403, code: 'DENIED' } },
+  ]);
+});
+
+it('figures count each request by route, method and status, and the bytes of both ways', async () => {
+  const figures = async () => {
+    let text = '';
+    const also = (answer: { body: Buffer }) => {
+      text = answer.body.toString();
+    };
+    const headers = { 'content-type': /^text\/plain; version=0\.0\.4/ };
+    await send({ method: 'GET', path: '/metrics', expect: { status: 200, headers, also } });
+    return (line: string) =>
+      Number(
+        text
+          .split('\n')
+          .find((one) => one.startsWith(`${line} `))
+          ?.slice(line.length) ?? 0,
+      );
+  };
+  const before = await figures();
+  const image = imageManifest();
+  await sendAll(registry().url, pushAll('open/figures', image, 'v1'));
+  await send({ method: 'GET', path: '/v2/open/figures/manifests/v1', expect: { status: 200 } });
+  await send({ method: 'GET', path: '/v2/open/figures/manifests/v2', expect: { status: 404 } });
+  const after = await figures();
+  const rise = (line: string) => after(line) - before(line);
+  assert.equal(rise('berth_http_requests_total{route="end-7",method="PUT",status="201"}'), 1);
+  assert.equal(rise('berth_http_requests_total{route="end-3",method="GET",status="200"}'), 1);
+  assert.equal(rise('berth_http_requests_total{route="end-3",method="GET",status="404"}'), 1);
+  assert.equal(rise('berth_http_request_duration_seconds_count{route="end-3",method="GET"}'), 2);
+  assert.equal(rise('berth_http_received_bytes_total{route="end-7"}'), image.bytes.length);
+  assert.ok(rise('berth_http_sent_bytes_total{route="end-3"}') > image.bytes.length);
+  assert.ok(after('process_resident_memory_bytes') > 1_000_000);
+});
+
+it('a request is seen with its route, name, status, bytes and actor, also one that was refused', async () => {
+  const image = imageManifest();
+  await sendAll(registry().url, pushAll('open/seen', image, 'v1'));
+  await lastServed();
+  const rows: { call: Omit<Call, 'expect'>; seen: Partial<ServedRequest> }[] = [
+    {
+      call: { method: 'GET', path: '/v2/open/seen/manifests/v1' },
+      seen: {
+        route: 'end-3',
+        name: 'open/seen',
+        status: 200,
+        bytesSent: image.bytes.length,
+        actor: 'user:admin',
+      },
+    },
+    {
+      call: { method: 'HEAD', path: '/v2/open/seen/manifests/v1', authorization: null },
+      seen: { method: 'HEAD', status: 200, bytesSent: 0, actor: 'anonymous' },
+    },
+    {
+      call: { method: 'GET', path: '/v2/closed/seen/manifests/v1', authorization: null },
+      seen: { route: 'end-3', name: 'closed/seen', status: 401, actor: undefined },
+    },
+    {
+      call: { method: 'GET', path: '/elsewhere' },
+      seen: { route: 'none', name: undefined, status: 404 },
+    },
+    {
+      call: { method: 'GET', path: '/v2/UPPER/tags/list' },
+      seen: { route: 'end-8', name: undefined, status: 400 },
+    },
+    {
+      call: {
+        method: 'POST',
+        path: '/v2/token',
+        authorization: null,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: `grant_type=password&username=admin&password=${encodeURIComponent('correct horse battery staple')}`,
+      },
+      seen: { route: 'token', status: 200, bytesReceived: 79, actor: 'user:admin' },
+    },
+  ];
+  for (const { call, seen } of rows) {
+    const over = lastServed();
+    await send({ ...call, expect: { status: seen.status ?? 200 } });
+    const served = await over;
+    const { requestId, durationMs } = served;
+    assert.match(requestId, /^[0-9a-f-]{36}$/);
+    assert.ok(durationMs > 0 && durationMs < 60_000, String(durationMs));
+    assert.equal(served.aborted, false);
+    for (const [field, value] of Object.entries(seen)) {
+      assert.equal(
+        served[field as keyof ServedRequest],
+        value,
+        `${call.method} ${call.path} ${field}`,
+      );
+    }
+  }
+});
+
+it('the process writes one line of JSON a request, and no secret', async () => {
+  const berth = await startBerth();
+  try {
+    const login = {
+      authorization: `Basic ${Buffer.from(`admin:${berth.password}`).toString('base64')}`,
+    };
+    const answer = await fetch(
+      `${berth.url}/v2/token?scope=repository:a/b:pull&secret=in-the-query`,
+      {
+        headers: login,
+      },
+    );
+    const { token } = (await answer.json()) as { token: string };
+    const headers = { authorization: `Bearer ${token}` };
+    const missing = await fetch(`${berth.url}/v2/a/b/manifests/v1`, { headers });
+    await missing.text();
+    await berth.stop();
+    const lines = berth
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    const [first, second, ...more] = lines.map((line) => JSON.parse(line));
+    assert.deepEqual(more, []);
+    const { requestId, durationMs, time, ...rest } = second;
+    assert.deepEqual(rest, {
+      severity: 'INFO',
+      message: 'request',
+      method: 'GET',
+      route: 'end-3',
+      name: 'a/b',
+      status: 404,
+      bytesReceived: 0,
+      bytesSent: Number(missing.headers.get('content-length')),
+      actor: 'user:admin',
+    });
+    assert.equal(requestId, missing.headers.get('x-request-id'));
+    assert.ok(durationMs > 0 && Date.parse(time) > 0);
+    assert.equal(first.route, 'token');
+    for (const secret of [berth.password, token, 'in-the-query']) {
+      assert.ok(!lines.join().includes(secret));
+    }
+  } finally {
+    await berth.remove();
+  }
+});
+
+it('the process serves on when nobody reads its lines any more', async () => {
+  const berth = await startBerth();
+  try {
+    berth.process.stderr?.destroy();
+    for (let count = 0; count < 5; count += 1) {
+      assert.equal((await fetch(`${berth.url}/healthz`)).status, 200);
+    }
+  } finally {
+    await berth.remove();
+  }
+});
