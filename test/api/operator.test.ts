@@ -145,7 +145,7 @@ it('a request is seen with its route, name, status, bytes and actor, also one th
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
         body: `grant_type=password&username=admin&password=${encodeURIComponent('correct horse battery staple')}`,
       },
-      seen: { route: 'token', status: 200, bytesReceived: 79, actor: 'user:admin' },
+      seen: { route: 'token', status: 200, bytesReceived: 78, actor: 'user:admin' },
     },
   ];
   for (const { call, seen } of rows) {
