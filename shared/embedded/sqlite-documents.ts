@@ -13,8 +13,9 @@ import type {
   Value,
   WriteOptions,
 } from '../ports/documents.ts';
+import { NameLists } from './name-lists.ts';
 import { encodeRow, Rows } from './sqlite-rows.ts';
-import { busyTimeoutMs, type Write, Writer } from './sqlite-writer.ts';
+import { busyTimeoutMs, pageCacheKiB, type Write, Writer } from './sqlite-writer.ts';
 
 /** So many transactions at most share one COMMIT: it bounds how long the first of them waits for the last. */
 const groupTransactionsMax = 256;
@@ -46,11 +47,14 @@ export function openSqliteDocuments(options: SqliteDocumentsOptions): SqliteDocu
   writer.removeExpired(clock.now());
   // Of its own, so that plain reads never see what the writer has not committed.
   const reader = new DatabaseSync(file, { readOnly: true, timeout: busyTimeoutMs });
+  reader.exec(`PRAGMA cache_size = -${pageCacheKiB}`);
   const committed = new Rows(reader);
-  const queue = new TransactionQueue(writer, clock);
+  const lists = new NameLists((options) => committed.names(options, clock.now()));
+  const queue = new TransactionQueue(writer, clock, (key) => lists.forget(key));
   return {
     get: async (key) => committed.get(key, clock.now()),
     list: async (options) => committed.list(options, clock.now()),
+    names: async (options) => lists.get(options),
     transact: (body) => queue.transact(body),
     close() {
       queue.close();
@@ -72,13 +76,16 @@ interface Waiting {
 class TransactionQueue {
   readonly #writer: Writer;
   readonly #clock: Clock;
+  readonly #changed: (key: Key) => void;
   readonly #running = new AsyncLocalStorage<BufferedTransaction>();
   #waiting: Waiting[] = [];
   #scheduled = false;
 
-  constructor(writer: Writer, clock: Clock) {
+  /** @param changed called with each key that was written, before anyone is told */
+  constructor(writer: Writer, clock: Clock, changed: (key: Key) => void) {
     this.#writer = writer;
     this.#clock = clock;
+    this.#changed = changed;
   }
 
   transact<R>(body: (transaction: Transaction) => Promise<R>): Promise<R> {
@@ -115,7 +122,7 @@ class TransactionQueue {
     try {
       this.#writer.begin();
       for (const waiting of group) outcomes.push(await this.#attempt(waiting));
-      this.#writer.commit(this.#clock.now());
+      for (const key of this.#writer.commit(this.#clock.now())) this.#changed(key);
     } catch (cause) {
       const reason = new Error('the transaction could not be committed', { cause });
       for (const { reject } of group) reject(reason);

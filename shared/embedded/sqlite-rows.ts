@@ -16,6 +16,7 @@ import {
 export class Rows {
   readonly #get: StatementSync;
   readonly #list: StatementSync;
+  readonly #names: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#get = database.prepare(
@@ -24,6 +25,13 @@ export class Rows {
     this.#list = database.prepare(`
       SELECT key, value, bytes, committed_at FROM document
       WHERE key > ? AND key < ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY key LIMIT ?`);
+    // One text for all names, each with the NUL that ends it: a row each would cost ten times as much.
+    this.#names = database.prepare(`
+      SELECT group_concat(name, '') AS names, count(expires_at) AS passing FROM (
+        SELECT substr(key, ?1) AS name, expires_at FROM document
+        WHERE key > ?2 AND key < ?3 AND (expires_at IS NULL OR expires_at > ?4)
+          AND instr(substr(key, ?1), x'00') = length(key) - ?1 + 1
+        ORDER BY key LIMIT ?5)`);
   }
 
   get(key: Key, now: number): Document | undefined {
@@ -32,17 +40,38 @@ export class Rows {
     return decodeRow(key, row);
   }
 
-  list({ prefix, after, limit }: ListOptions, now: number): Document[] {
-    // SQLite takes a negative LIMIT for none.
-    assert(Number.isSafeInteger(limit) && limit >= 0, 'limit is a count');
-    const first = encodeKey(prefix);
-    const from = after === undefined ? first : encodeKey(after);
-    // 0xff is no byte of UTF-8, so this is above every key that begins with the prefix.
-    const end = Buffer.concat([first, Buffer.of(0xff)]);
-    const start = Buffer.compare(from, first) > 0 ? from : first;
+  list(options: ListOptions, now: number): Document[] {
+    const { start, end, limit } = rangeOf(options);
     const rows = this.#list.all(start, end, now, limit) as unknown as (Row & { key: Uint8Array })[];
     return rows.map((row) => decodeRow(decodeKey(row.key), row));
   }
+
+  names(options: ListOptions, now: number): Names {
+    const { first, start, end, limit } = rangeOf(options);
+    const found = this.#names.get(first.length + 1, start, end, now, limit) as unknown as {
+      readonly names: string | null;
+      readonly passing: number;
+    };
+    const names = found.names === null ? [] : found.names.slice(0, -1).split('\0');
+    return { names, expires: found.passing > 0 };
+  }
+}
+
+/** The keys of a list: above `start`, below `end`. */
+function rangeOf({ prefix, after, limit }: ListOptions) {
+  // SQLite takes a negative LIMIT for none.
+  assert(Number.isSafeInteger(limit) && limit >= 0, 'limit is a count');
+  const first = encodeKey(prefix);
+  const from = after === undefined ? first : encodeKey(after);
+  // 0xff is no byte of UTF-8, so this is above every key that begins with the prefix.
+  const end = Buffer.concat([first, Buffer.of(0xff)]);
+  return { first, start: Buffer.compare(from, first) > 0 ? from : first, end, limit };
+}
+
+/** What a list of names is, and whether it can change by the mere passing of time. */
+export interface Names {
+  readonly names: readonly string[];
+  readonly expires: boolean;
 }
 
 interface Row {

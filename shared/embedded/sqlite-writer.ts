@@ -21,6 +21,8 @@ const expiredPauseMs = 60_000;
 const expiredPauseShortMs = 1000;
 /** A write-ahead log that grew over this under load is cut back to it. */
 const walBytesMax = 64 * 1024 * 1024;
+/** Pages each connection keeps, in KiB: SQLite's own 2 MiB is read anew for each long list. */
+export const pageCacheKiB = 16 * 1024;
 /** How long to wait for another program (a backup, a shell) that holds the file's lock. */
 export const busyTimeoutMs = 1000;
 
@@ -63,6 +65,7 @@ export class Writer {
   #lastCommit: number;
   #lastCommitStored: number;
   #removeExpiredFrom = 0;
+  #written: Key[] = [];
 
   constructor(file: string, durable: boolean) {
     const database = new DatabaseSync(file, { timeout: busyTimeoutMs });
@@ -93,6 +96,7 @@ export class Writer {
   }
 
   begin(): void {
+    this.#written = [];
     this.#begin.run();
   }
 
@@ -114,6 +118,7 @@ export class Writer {
   }
 
   #write(write: Write, now: number): void {
+    this.#written.push(write.key);
     if (write.kind === 'delete') {
       this.#delete.run(encodeDocumentKey(write.key));
       return;
@@ -127,13 +132,15 @@ export class Writer {
     if (changes === 0) throw new DocumentExists(write.key);
   }
 
-  commit(now: number): void {
+  /** @returns the keys that were written since `begin`, those of a transaction that failed among them */
+  commit(now: number): readonly Key[] {
     if (this.#lastCommit > this.#lastCommitStored) {
       this.removeExpired(now);
       this.#setLastCommit.run(this.#lastCommit);
     }
     this.#commit.run();
     this.#lastCommitStored = this.#lastCommit;
+    return this.#written;
   }
 
   rollback(): void {
@@ -160,6 +167,7 @@ function configure(database: DatabaseSync, durable: boolean): void {
     PRAGMA synchronous = ${durable ? 'FULL' : 'OFF'};
     PRAGMA fullfsync = ${durable ? 'ON' : 'OFF'}; -- macOS: its fsync alone leaves data in the drive's cache
     PRAGMA journal_size_limit = ${walBytesMax};
+    PRAGMA cache_size = -${pageCacheKiB};
     BEGIN IMMEDIATE; ${schema} COMMIT;
   `);
 }

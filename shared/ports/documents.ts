@@ -82,6 +82,11 @@ export interface Transaction extends Reads {
  * - Reads outside of a transaction see committed writes only.
  */
 export interface Documents extends Reads {
+  /**
+   * The last elements of the keys that are one element longer than the prefix, in key order: what `list`
+   * would find, without the documents. For lists of many names; strongly consistent, as `list` is.
+   */
+  names(options: ListOptions): Promise<readonly string[]>;
   transact<R>(body: (transaction: Transaction) => Promise<R>): Promise<R>;
 }
 

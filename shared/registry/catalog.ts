@@ -26,13 +26,14 @@ export async function listRepositories(
   const batchSize = Math.min(Math.max(limit + 1, 100), 1000);
   let after: Key | undefined = last === undefined || last === '' ? undefined : [...prefix, last];
   for (;;) {
-    const batch = await documents.list({ prefix, after, limit: batchSize });
-    for (const { key } of batch) {
-      const name = parseRepositoryName(key.at(-1) ?? '');
+    const batch = await documents.names({ prefix, after, limit: batchSize });
+    for (const text of batch) {
+      const name = parseRepositoryName(text);
       if (name !== undefined && visible(name)) seen.push(name);
     }
-    after = batch.at(-1)?.key;
-    if (seen.length > limit || batch.length < batchSize) break;
+    const end = batch.at(-1);
+    if (seen.length > limit || batch.length < batchSize || end === undefined) break;
+    after = [...prefix, end];
   }
   return { entries: seen.slice(0, limit), more: seen.length > limit };
 }

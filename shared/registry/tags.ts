@@ -33,10 +33,9 @@ export async function listTags(
 ): Promise<Page<string>> {
   const prefix = tagsOf(repository);
   const after = last === undefined || last === '' ? undefined : [...prefix, last];
-  const found = await documents.list({ prefix, after, limit: limit + 1 });
-  if (found.length === 0 && !(await isKnown(documents, repository))) throw nameUnknown(repository);
-  const tags = found.map(({ key }) => key.at(-1) ?? '');
-  return { entries: tags.slice(0, limit), more: tags.length > limit };
+  const tags = await documents.names({ prefix, after, limit: limit + 1 });
+  if (tags.length === 0 && !(await isKnown(documents, repository))) throw nameUnknown(repository);
+  return { entries: tags.length > limit ? tags.slice(0, limit) : tags, more: tags.length > limit };
 }
 
 /** A repository whose last manifest was deleted is known as long as it holds blobs. */

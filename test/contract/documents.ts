@@ -147,6 +147,47 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       for (const element of names) assert.ok(await documents.get([...at, element]), element);
     });
 
+    it('names what it would list, one element below the prefix, and pages as a list does', async () => {
+      const at = place();
+      const names = ['B', 'a', 'a-', 'a.b', 'aä', 'b', '\u{1f40b}', '\uff5e'];
+      await all(at, names);
+      await put([...at, 'a', 'below']);
+      await put([...at, 'c', 'below']);
+      await put([...at, 'gone'], {}, { expiresAt: opened.clock.now() - 1 });
+      const sorted = names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      const named = (limit: number, after?: string) =>
+        documents.names({
+          prefix: at,
+          limit,
+          ...(after === undefined ? {} : { after: [...at, after] }),
+        });
+      assert.deepEqual(await named(100), sorted);
+      assert.deepEqual(await named(3), sorted.slice(0, 3));
+      assert.deepEqual(await named(0), []);
+      assert.deepEqual(await named(3, 'a'), sorted.slice(2, 5));
+      assert.deepEqual(await named(100, 'a0'), sorted.slice(4));
+      assert.deepEqual(await documents.names({ prefix: place(), limit: 10 }), []);
+    });
+
+    it('names at once what was written, also where the list is long and was asked for before', async () => {
+      const at = place();
+      const many = Array.from({ length: 1200 }, (_, n) => `n${String(n).padStart(5, '0')}`);
+      const named = async (limit = 5000) => await documents.names({ prefix: at, limit });
+      await documents.transact(async (transaction) => {
+        for (const name of many) transaction.set([...at, name], {});
+      });
+      assert.deepEqual(await named(), many);
+      await put([...at, 'm']);
+      assert.deepEqual(await named(), ['m', ...many]);
+      assert.deepEqual(await named(2), ['m', 'n00000']);
+      await documents.transact(async (transaction) => transaction.delete([...at, 'm']));
+      assert.deepEqual(await named(), many);
+      await put([...at, 'm'], {}, { expiresAt: opened.clock.now() + 1000 });
+      assert.deepEqual(await named(), ['m', ...many]);
+      opened.clock.advance(1001);
+      assert.deepEqual(await named(), many);
+    });
+
     it('lists only what is under the prefix: not the prefix itself, nor its like', async () => {
       const at = place();
       await put([...at, 'a']);

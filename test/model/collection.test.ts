@@ -173,6 +173,7 @@ function transacting(
     documents: {
       get: (key) => store.documents.get(key),
       list: (options) => store.documents.list(options),
+      names: (options) => store.documents.names(options),
       transact: (body) =>
         store.documents.transact((transaction) =>
           body({

@@ -86,6 +86,8 @@ export class Request {
       get: (key) => this.#step(`get ${called(key)}`, () => documents.get(key)),
       list: (options) =>
         this.#step(`list ${called(options.prefix)}`, () => documents.list(options)),
+      names: (options) =>
+        this.#step(`names ${called(options.prefix)}`, () => documents.names(options)),
       transact: (body) => {
         let writes: string[] = [];
         const label = () => `transaction (${writes.join(', ') || 'no writes'})`;
@@ -154,6 +156,7 @@ export function countedReviews(documents: Documents): Documents {
   return {
     get: (key) => documents.get(key),
     list: (options) => documents.list(options),
+    names: (options) => documents.names(options),
     transact: (body) =>
       documents.transact((transaction) =>
         body({
