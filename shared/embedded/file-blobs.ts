@@ -24,7 +24,7 @@
 
 import assert from 'node:assert/strict';
 import type { BigIntStats } from 'node:fs';
-import { chmod, link, open, rename, rm, stat, unlink } from 'node:fs/promises';
+import { chmod, type FileHandle, link, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import {
   type Blobs,
@@ -38,7 +38,7 @@ import {
 } from '../ports/blobs.ts';
 import { DurableDirectories, makeDirectory } from './durable-directories.ts';
 import { hasCode, ifThere } from './errno.ts';
-import { readBytes } from './file-bytes.ts';
+import { appendFile, readBytes } from './file-bytes.ts';
 import {
   checkFileTimes,
   createdAtOf,
@@ -130,15 +130,14 @@ class Files implements FileBlobs {
     const [first] = sources;
     assert(first !== undefined, 'an object is composed of at least one');
     const target = this.#path(name);
-    const wanted = () => this.#isAt(target, ifGeneration);
-    if (!(await wanted())) return undefined;
+    if (!(await this.#isAt(target, ifGeneration))) return undefined;
     const linkable = sources.length === 1 && this.#path(first) !== target;
     return this.#replace(
       target,
       ifGeneration,
       async (temporary) =>
         (linkable ? await this.#share(first, temporary) : undefined) ??
-        (await this.#receive(temporary, this.#concatenate(sources), { wanted })),
+        (await this.#join(sources, temporary)),
     );
   }
 
@@ -224,8 +223,9 @@ class Files implements FileBlobs {
     body: AsyncIterable<Uint8Array>,
     options: { wanted: () => Promise<boolean>; verify?: (() => void) | undefined },
   ): Promise<StoredObject | undefined> {
-    const spool = new Spool(async () =>
-      (await options.wanted()) ? open(temporary, 'wx', unsharedMode) : undefined,
+    const spool = new Spool(
+      async () => ((await options.wanted()) ? open(temporary, 'wx', unsharedMode) : undefined),
+      { durable: this.#durable },
     );
     try {
       await spool.take(body);
@@ -258,17 +258,25 @@ class Files implements FileBlobs {
     });
   }
 
-  async *#concatenate(sources: readonly ObjectName[]): AsyncGenerator<Uint8Array> {
-    for (const source of sources) {
-      const found = await this.read(source);
-      if (found === undefined) throw new ObjectMissing(source);
-      try {
-        yield* found.bytes;
-      } catch (error) {
-        // Deleted between `read` and the first piece.
-        throw hasCode(error, 'ENOENT') ? new ObjectMissing(source) : error;
-      }
+  /** Joins the sources in a new, durable file. */
+  async #join(sources: readonly ObjectName[], temporary: string): Promise<StoredObject> {
+    const file = await open(temporary, 'wx', unsharedMode);
+    try {
+      let size = 0;
+      for (const source of sources) size += await this.#append(source, file);
+      const generation = await this.#times.stamp(file);
+      if (this.#durable) await file.sync();
+      return { size, generation };
+    } finally {
+      await file.close();
     }
+  }
+
+  async #append(source: ObjectName, file: FileHandle): Promise<number> {
+    // Deleted before it was opened, or between that and the first piece.
+    const bytes = await ifThere(appendFile(this.#path(source), file));
+    if (bytes === undefined) throw new ObjectMissing(source);
+    return bytes;
   }
 
   async #move(temporary: string, target: string): Promise<void> {

@@ -12,22 +12,40 @@ const writeBytes = 1024 * 1024;
 /** The most pieces one vectored write takes (IOV_MAX); it also bounds what tiny chunks cost in memory. */
 const writeChunksMax = 1024;
 
+/** What was gathered for so long is written as it is: a slow body is not kept in memory. */
+const gatherMs = 200;
+
+/**
+ * After so many bytes the file is synced while more come: the disk works during the upload, not after
+ * it, and the sync at the end is short.
+ */
+const syncBytes = 32 * 1024 * 1024;
+
 /** Writes one body to one file. The chunks are kept until written, so nobody may change them. */
 export class Spool {
   /** Bytes taken so far. */
   size = 0;
   readonly #open: () => Promise<FileHandle | undefined>;
+  readonly #durable: boolean;
   #file: { readonly handle: FileHandle | undefined } | undefined;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
+  #overdue: NodeJS.Timeout | undefined;
+  /** The last write; those before it are done. */
   #writing = Promise.resolve();
+  #isWriting = false;
+  #unsynced = 0;
+  #syncing = Promise.resolve();
+  #isSyncing = false;
 
   /**
-   * `open` is called once, when there are bytes to write or the body has ended, whichever is first.
-   * It makes the file, or answers `undefined` when the bytes are not wanted and just to be counted.
+   * @param open called once, when there are bytes to write or the body has ended, whichever is first.
+   *   It makes the file, or answers `undefined` when the bytes are not wanted and just to be counted.
+   * @param options.durable whether the file is synced as it grows; the last sync is the caller's
    */
-  constructor(open: () => Promise<FileHandle | undefined>) {
+  constructor(open: () => Promise<FileHandle | undefined>, options: { readonly durable: boolean }) {
     this.#open = open;
+    this.#durable = options.durable;
   }
 
   /** Reads the body to its end. Rejects with what it throws, or with what the disk says. */
@@ -38,7 +56,7 @@ export class Spool {
       this.#gatheredBytes += chunk.length;
       if (this.#gatheredBytes >= writeBytes || this.#gathered.length >= writeChunksMax) {
         await this.#flush();
-      }
+      } else this.#overdue ??= setTimeout(() => this.#flushOverdue(), gatherMs);
     }
   }
 
@@ -46,22 +64,41 @@ export class Spool {
   async end(): Promise<FileHandle | undefined> {
     await this.#flush();
     await this.#writing;
+    await this.#syncing;
     return this.#file?.handle;
   }
 
-  /** Closes the file, if it was opened, once no write is under way. Does not reject for a failed write. */
+  /** Closes the file, if it was opened, once nothing is under way. Does not reject for what failed. */
   async close(): Promise<void> {
-    await this.#writing.catch(() => undefined);
+    clearTimeout(this.#overdue);
+    await Promise.allSettled([this.#writing, this.#syncing]);
     await this.#file?.handle?.close();
   }
 
+  /** Starts to write what was gathered, when the write before is done. */
   async #flush(): Promise<void> {
     await this.#writing;
+    this.#startWrite();
+  }
+
+  #flushOverdue(): void {
+    this.#overdue = undefined;
+    // While a write is under way, more is gathered; what it holds is bounded.
+    if (this.#isWriting) this.#overdue = setTimeout(() => this.#flushOverdue(), gatherMs);
+    else this.#startWrite();
+  }
+
+  #startWrite(): void {
+    clearTimeout(this.#overdue);
+    this.#overdue = undefined;
     const chunks = this.#gathered;
     const bytes = this.#gatheredBytes;
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    this.#writing = this.#write(chunks, bytes);
+    this.#isWriting = true;
+    this.#writing = this.#write(chunks, bytes).finally(() => {
+      this.#isWriting = false;
+    });
     // It is awaited by the next call, which may come late: not an unhandled rejection until then.
     this.#writing.catch(() => undefined);
   }
@@ -71,13 +108,25 @@ export class Spool {
     const { handle } = this.#file;
     if (handle === undefined || bytes === 0) return;
     let { bytesWritten: written } = await handle.writev(chunks);
-    if (written === bytes) return;
-    // A short write is rare (the disk is nearly full): the rest is copied together for simplicity.
-    const all = Buffer.concat(chunks);
-    while (written < bytes) {
-      const { bytesWritten } = await handle.write(all, written);
-      assert(bytesWritten > 0, 'a write that writes nothing fails');
-      written += bytesWritten;
+    if (written < bytes) {
+      // A short write is rare (the disk is nearly full): the rest is copied together for simplicity.
+      const all = Buffer.concat(chunks);
+      while (written < bytes) {
+        const { bytesWritten } = await handle.write(all, written);
+        assert(bytesWritten > 0, 'a write that writes nothing fails');
+        written += bytesWritten;
+      }
     }
+    this.#unsynced += bytes;
+    if (this.#durable && this.#unsynced >= syncBytes && !this.#isSyncing) this.#startSync(handle);
+  }
+
+  #startSync(handle: FileHandle): void {
+    this.#unsynced = 0;
+    this.#isSyncing = true;
+    this.#syncing = handle.datasync().finally(() => {
+      this.#isSyncing = false;
+    });
+    this.#syncing.catch(() => undefined);
   }
 }

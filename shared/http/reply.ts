@@ -1,6 +1,5 @@
 // An answer, as plain data, and the one place that writes it to the wire.
 
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorEnvelope, type RegistryError } from '../oci/errors.ts';
 import { drainBytesMax } from '../oci/limits.ts';
@@ -73,21 +72,21 @@ export async function writeReply(
   response.end();
 }
 
-/** Sends bytes no faster than the client takes them; stops taking them when it is gone. */
+/** Sends pieces no faster than the client takes them, each before the next is asked for; stops when the client is gone. */
 async function pipe(
   body: AsyncIterable<Uint8Array>,
   response: ServerResponse,
   progress: ReplyProgress,
 ): Promise<void> {
+  let goOn = () => {};
+  response.once('close', () => goOn());
   for await (const bytes of body) {
     if (response.destroyed) return;
     progress.bytesSent += bytes.length;
-    if (response.write(bytes)) continue;
-    const gone = new AbortController();
-    const close = () => gone.abort();
-    response.once('close', close);
-    await once(response, 'drain', { signal: gone.signal }).catch(() => undefined);
-    response.off('close', close);
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+      response.write(bytes, () => resolve());
+    });
   }
 }
 

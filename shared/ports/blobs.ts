@@ -21,11 +21,19 @@ export interface ListedObject extends StoredObject {
   readonly createdAt: number;
 }
 
-/** An object's bytes, or a range of them, as they come. The reader may stop early. */
+/** An object's bytes, or a range of them. */
 export interface ObjectBytes {
   /** Of the whole object. */
   readonly size: number;
+  /** Pieces as they come. One may be overwritten once the next is asked for. The reader may stop early. */
   readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** All bytes of a read that are few enough to be held. */
+export async function gather(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of bytes) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
 }
 
 /** The generation of an object that does not exist: `ifGeneration: absent` means create only. */

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { configBytesMax } from '../oci/limits.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import { isImageConfig } from '../oci/media-types.ts';
+import { gather } from '../ports/blobs.ts';
 import { blobObject, type Repository } from './layout.ts';
 import { findLink } from './links.ts';
 import type { ManifestSummary } from './records.ts';
@@ -32,7 +33,7 @@ export async function readConfig(
   if (link === undefined || link.size > configBytesMax) return {};
   const object = await store.blobs.read(blobObject(repository, config.digest));
   if (object === undefined) return {};
-  const bytes = Buffer.concat(await Array.fromAsync(object.bytes));
+  const bytes = await gather(object.bytes);
   const parsed = v.safeParse(configSchema, parseJson(bytes));
   if (!parsed.success) return {};
   const { created, os, architecture, variant } = parsed.output;

@@ -11,6 +11,7 @@ import {
   requiredBlobs,
 } from '../oci/manifest.ts';
 import type { Reference, Tag } from '../oci/reference.ts';
+import { gather } from '../ports/blobs.ts';
 import type { Transaction } from '../ports/documents.ts';
 import { readConfig } from './config.ts';
 import { readBlob } from './contents.ts';
@@ -282,7 +283,7 @@ async function readLarge(
   repository: Repository,
   blob: { readonly digest: Digest; readonly size: number },
 ): Promise<Uint8Array> {
-  return Buffer.concat(await Array.fromAsync(await readBlob(store, repository, blob)));
+  return gather(await readBlob(store, repository, blob));
 }
 
 function checkedDigest(bytes: Uint8Array, reference: Reference): Digest {

@@ -523,7 +523,7 @@ async function collect(
   const pieces: Uint8Array[] = [];
   const object = (await blobs.read(name, range)) ?? assert.fail('no such object');
   assert.equal(object.size, (await blobs.stat(name))?.size, 'the size is the whole object’s');
-  for await (const piece of object.bytes) pieces.push(piece);
+  for await (const piece of object.bytes) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces);
 }
 

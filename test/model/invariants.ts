@@ -2,7 +2,7 @@
 
 import { type Digest, digestOf } from '#shared/oci/digest.ts';
 import { leaseSeconds } from '#shared/oci/limits.ts';
-import type { ObjectName, StoredObject } from '#shared/ports/blobs.ts';
+import { gather, type ObjectName, type StoredObject } from '#shared/ports/blobs.ts';
 import type { Document } from '#shared/ports/documents.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
 import { blobObject, type Repository } from '#shared/registry/layout.ts';
@@ -131,7 +131,7 @@ export class Invariants {
     const object = await this.#store.blobs.read(
       blobObject(this.#repository(name), digest as Digest),
     );
-    const bytes = Buffer.concat(await Array.fromAsync(object?.bytes ?? []));
+    const bytes = object === undefined ? Buffer.of() : await gather(object.bytes);
     demand(digestOf(bytes) === digest, () => `${show(key)} has other bytes than it should`);
   }
 
