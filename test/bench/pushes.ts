@@ -7,7 +7,7 @@ import type { Server } from './servers.ts';
 
 /** A repository on a server, and the line that lets a request in. */
 export interface Target {
-  readonly server: Server;
+  readonly server: Pick<Server, 'host' | 'port'>;
   readonly name: string;
   readonly authorization: string;
 }

@@ -6,6 +6,7 @@ import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startArguments } from '#test/support/berth.ts';
 import { Connection } from './connection.ts';
 
 export interface Server {
@@ -30,8 +31,7 @@ const host = '127.0.0.1';
 export async function startBerthToMeasure(directory: string): Promise<Server> {
   const port = await freePort();
   const password = 'a-password-for-the-bench';
-  const main = join(import.meta.dirname, '../../infra/local/main.js');
-  const server = await start('berth', directory, port, process.execPath, [main, 'start'], {
+  const server = await start('berth', directory, port, process.execPath, startArguments, {
     PORT: String(port),
     HOST: host,
     BERTH_DATA: join(directory, 'data'),

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,14 @@ export interface RunningBerth {
   remove(): Promise<void>;
 }
 
-const main = join(import.meta.dirname, '../../infra/local/main.js');
+const root = join(import.meta.dirname, '../..');
+/** What `npm start` gives to Node: its flags, the file, and the command. */
+export const startArguments: readonly string[] = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+)
+  .scripts.start.split(' ')
+  .slice(1)
+  .map((part: string) => (part.startsWith('infra/') ? join(root, part) : part));
 const readyWithinMs = 10_000;
 
 /**
@@ -41,7 +49,7 @@ export async function startBerth(
 ): Promise<RunningBerth> {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'berth-data-')));
   const password = 'a-password-for-tests';
-  const child = spawn(process.execPath, [main, 'start'], {
+  const child = spawn(process.execPath, startArguments, {
     env: {
       ...process.env,
       PORT: '0',
