@@ -18,7 +18,8 @@ process.env['UV_THREADPOOL_SIZE'] ??= '16';
 // What is read and compiled once need not be at the next start, which takes half as long. Where it cannot be kept, nothing is lost.
 module.enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/compiled'));
 
-const command = process.argv[2] === 'collect' ? './collect.ts' : './start.ts';
+const commands = { start: './start.ts', collect: './collect.ts', verify: './verify.ts' };
+const command = commands[/** @type {keyof typeof commands} */ (process.argv[2] ?? 'start')];
 import(command)
   .then(({ main }) => main())
   .catch((error) => {

@@ -25,6 +25,8 @@ export interface LocalRegistry {
   readonly services: Services;
   /** The admin's password, at the start that made it. */
   readonly newPassword: string | undefined;
+  /** Reads all documents' structure. @returns what is wrong with it */
+  checkDocuments(): readonly string[];
   close(): void;
 }
 
@@ -72,6 +74,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       metrics: metrics.text,
     },
     newPassword: adminPassword === '' ? newPassword : undefined,
+    checkDocuments: () => documents.check(),
     close: () => {
       clearInterval(expiry);
       documents.close();

@@ -31,6 +31,8 @@ export interface SqliteDocumentsOptions {
 export interface SqliteDocuments extends Documents {
   /** Gives the file free. What has not been committed by then is rejected and not written. */
   close(): void;
+  /** SQLite's own check of its file, which reads all of it. @returns what is wrong; nothing when all is well */
+  check(): readonly string[];
 }
 
 /**
@@ -56,6 +58,10 @@ export function openSqliteDocuments(options: SqliteDocumentsOptions): SqliteDocu
     list: async (options) => committed.list(options, clock.now()),
     names: async (options) => lists.get(options),
     transact: (body) => queue.transact(body),
+    check() {
+      const found = reader.prepare('PRAGMA integrity_check').all();
+      return found.map((row) => String(row['integrity_check'])).filter((line) => line !== 'ok');
+    },
     close() {
       queue.close();
       // The reader first: the last connection that closes writes the log back into the database.
