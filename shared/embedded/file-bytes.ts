@@ -6,14 +6,15 @@ import type { ByteRange, ObjectBytes } from '../ports/blobs.ts';
 import { ifThere } from './errno.ts';
 
 /**
- * The first piece of a stream, and of one whose reader is slow: it is what a waiting reader costs. The
- * pieces of a fast one double up to the most: few large reads are four times as fast as many small ones.
+ * A piece is what a reader who waits costs. Those of a fast one double up to the most: few large reads are
+ * three times as fast as many small ones.
  */
 const pieceBytesMin = 64 * 1024;
-const pieceBytesMax = 512 * 1024;
+const pieceBytesMax = 256 * 1024;
 
-/** Who asks for the next piece within this time is fast. */
+/** Who asks for the next piece within this time is fast, once so much was read: the system buffers less. */
 const fastReaderMs = 20;
+const buffersBytesMax = 8 * 1024 * 1024;
 
 /**
  * What lies in the system's page cache is read at once: handing such a read to a thread and waiting for it costs more than
@@ -68,7 +69,7 @@ async function* pieces(path: string, range: ByteRange | undefined): AsyncGenerat
       const yielded = performance.now();
       yield piece;
       done += piece.length;
-      const isFast = performance.now() - yielded < fastReaderMs;
+      const isFast = performance.now() - yielded < fastReaderMs && done > buffersBytesMax;
       const size = isFast ? Math.min(buffer.length * 2, pieceBytesMax) : pieceBytesMin;
       if (size !== buffer.length) buffer = Buffer.allocUnsafeSlow(size);
     }
