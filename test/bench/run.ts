@@ -1,11 +1,12 @@
 // `npm run bench`: Berth, and Debian's docker-registry when it is installed, measured in turns in one run.
 //
-//   npm run bench -- [--rows <text>] [--rounds <n>] [--seconds <n>] [--alone] [--directory <path>]
+//   npm run bench -- [--rows <text>] [--rounds <n>] [--seconds <n>] [--alone] [--growth] [--directory <path>]
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { growthColumns, measureGrowth } from './growth.ts';
 import { type Row, rows } from './rows.ts';
 import {
   hasDockerRegistry,
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '2' },
     alone: { type: 'boolean', default: false },
+    growth: { type: 'boolean', default: false },
     directory: { type: 'string', default: tmpdir() },
   },
 });
@@ -36,7 +38,8 @@ else if (!options.alone) print('docker-registry is not installed: there are no r
 
 const space = await mkdtemp(join(options.directory, 'berth-bench-'));
 try {
-  await measureAll();
+  if (options.growth) await measureGrowing();
+  else await measureAll();
 } finally {
   await rm(space, { recursive: true, force: true });
 }
@@ -60,6 +63,14 @@ async function measureAll(): Promise<void> {
     for (const server of servers) await server.stop();
   }
   if (options.rows === '') show('time to ready', 'ms', await measureReady());
+}
+
+async function measureGrowing(): Promise<void> {
+  print('Berth with so many repositories, tags, and referrers of one image in its store\n');
+  printLine('', ...growthColumns);
+  await measureGrowth(space, { rounds, seconds }, (name, values) =>
+    printLine(name, ...values.map(rounded)),
+  );
 }
 
 /** In turns, so that what disturbs the machine disturbs both. */

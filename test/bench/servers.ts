@@ -17,6 +17,8 @@ export interface Server {
   readonly readyMs: number;
   /** The `Authorization` line of a request to these repositories, with its line end; empty where none is needed. */
   authorization(repositories: readonly string[]): Promise<string>;
+  /** The line of who may do everything, by password; empty where none is needed. */
+  readonly basic: string;
   connect(): Promise<Connection>;
   /** The largest memory the process has had so far, in bytes. */
   peakBytes(): Promise<number>;
@@ -40,6 +42,7 @@ export async function startBerthToMeasure(directory: string): Promise<Server> {
   const basic = Buffer.from(`admin:${password}`).toString('base64');
   return {
     ...server,
+    basic: `Authorization: Basic ${basic}\r\n`,
     authorization: async (repositories) => {
       const query = repositories.map((name) => `scope=repository:${name}:pull,push`).join('&');
       const connection = await server.connect();
@@ -78,7 +81,7 @@ http: {addr: '${host}:${port}'}
     'serve',
     config,
   ]);
-  return { ...server, authorization: async () => '' };
+  return { ...server, basic: '', authorization: async () => '' };
 }
 
 async function start(
@@ -88,7 +91,7 @@ async function start(
   command: string,
   parameters: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-): Promise<Omit<Server, 'authorization'>> {
+): Promise<Omit<Server, 'authorization' | 'basic'>> {
   await mkdir(directory, { recursive: true });
   const log = await open(join(directory, 'log'), 'w');
   const started = performance.now();
