@@ -15,13 +15,22 @@ export function unlessInstalled(...commands: readonly string[]): string | false 
     : `${missing.join(' and ')} not installed; npm run test:setup installs what is missing`;
 }
 
+/** Why a suite is left out whose client does nothing for anybody but root. */
+export function unlessRoot(command: string): string | false {
+  return process.getuid?.() === 0 ? false : `${command} needs root: run npm test as root`;
+}
+
 export interface Ran {
   readonly ok: boolean;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-const timeoutMs = 120_000;
+/** How clients say that they may not: in the registry's words, in their own, or by the status of an answer to HEAD. */
+export const refusal =
+  /unauthorized|authentication required|authorization failed|denied|not public|403 \(?Forbidden|StatusCode: 403\b/i;
+
+const timeoutMs = 60_000;
 
 /** Runs a command to its end; `ok` tells whether it succeeded. */
 export function attempt(
@@ -30,6 +39,8 @@ export function attempt(
   options: {
     readonly environment?: Readonly<Record<string, string>>;
     readonly input?: string;
+    /** How what it prints becomes text; `latin1` keeps every byte. */
+    readonly encoding?: BufferEncoding;
   } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
@@ -38,11 +49,14 @@ export function attempt(
       [...parameters],
       {
         env: { ...process.env, ...options.environment },
+        encoding: options.encoding ?? 'utf8',
         timeout: timeoutMs,
         maxBuffer: 64 * 1024 * 1024,
       },
       (error, stdout, stderr) => resolve({ ok: error === null, stdout, stderr }),
     );
+    // A client may end before it has read what it is told.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(options.input ?? '');
   });
 }
@@ -52,7 +66,35 @@ export async function run(...call: Parameters<typeof attempt>): Promise<string> 
   const { ok, stdout, stderr } = await attempt(...call);
   if (ok) return stdout;
   const [command, parameters] = call;
-  throw new Error(`${command} ${parameters.join(' ')} failed: ${stderr}${stdout}`);
+  // The end of what it printed: ctr draws its progress there, ten times a second.
+  const printed = stdout.slice(-1000);
+  throw new Error(`${command} ${parameters.join(' ')} failed: ${stderr}${printed}`);
+}
+
+/** A client with a place of its own: what it is run with each time is not said each time. */
+export interface Client {
+  /** Runs it. @returns what it printed @throws Error when it fails */
+  (...parameters: readonly string[]): Promise<string>;
+  /** As calling it, for what may fail or must be told something. */
+  attempt(parameters: readonly string[], input?: string): Promise<Ran>;
+}
+
+/**
+ * @param flags stand before every call's own
+ * @param environment is put over that of the tests
+ */
+export function clientOf(
+  command: string,
+  flags: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Client {
+  return Object.assign(
+    (...parameters: readonly string[]) => run(command, [...flags, ...parameters], { environment }),
+    {
+      attempt: (parameters: readonly string[], input = '') =>
+        attempt(command, [...flags, ...parameters], { environment, input }),
+    },
+  );
 }
 
 /** What a suite has started and made, to be undone after it: also when the next start failed. */

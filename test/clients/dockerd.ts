@@ -6,13 +6,10 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endsWithTests } from '#test/support/ends-with-tests.ts';
-import { attempt, run } from './client.ts';
+import { attempt, type Client, clientOf, run } from './client.ts';
 
-export interface Docker {
-  /** Runs `docker` on this daemon, with logins of its own. */
-  (...parameters: readonly string[]): Promise<string>;
-  /** As calling it, for what may fail. */
-  attempt(parameters: readonly string[], input?: string): ReturnType<typeof attempt>;
+/** `docker` on this daemon, with logins of its own. */
+export interface Docker extends Client {
   stop(): Promise<void>;
 }
 
@@ -41,21 +38,20 @@ export async function startDocker(directory: string): Promise<Docker> {
   const environment = {
     DOCKER_HOST: `unix://${directory}/socket`,
     DOCKER_CONFIG: join(directory, 'config'),
+    // Debian's docker builds with the daemon's own builder: the other is a plugin that it does not bring.
+    DOCKER_BUILDKIT: '0',
   };
-  const docker = Object.assign(
-    (...parameters: readonly string[]) => run('docker', parameters, { environment }),
-    {
-      attempt: (parameters: readonly string[], input = '') =>
-        attempt('docker', parameters, { environment, input }),
-      stop: async () => {
-        if (daemon.exitCode === null && daemon.signalCode === null) {
-          daemon.kill('SIGTERM');
-          await once(daemon, 'exit');
-        }
-        await log.close();
-      },
+  const docker = Object.assign(clientOf('docker', [], environment), {
+    stop: async () => {
+      if (daemon.exitCode === null && daemon.signalCode === null) {
+        daemon.kill('SIGTERM');
+        await once(daemon, 'exit');
+      }
+      // It leaves its data mounted where mounts have other paths than their own, as in a container.
+      await attempt('umount', [join(directory, 'data')]);
+      await log.close();
     },
-  );
+  });
   for (let tries = 0; tries < startsWithinSeconds * 5; tries += 1) {
     if ((await docker.attempt(['info'])).ok) return docker;
     if (daemon.exitCode !== null) break;

@@ -7,6 +7,10 @@ command -v skopeo >/dev/null 2>&1 || missing="$missing skopeo"
 command -v dockerd >/dev/null 2>&1 || missing="$missing docker.io"
 # Without recommendations, docker.io brings no client that the daemon can be spoken to with on newer Debian.
 command -v docker >/dev/null 2>&1 || missing="$missing docker-cli"
+# docker.io brings it along; where Docker came from elsewhere, it may lie where it is not found.
+command -v containerd >/dev/null 2>&1 && command -v ctr >/dev/null 2>&1 || missing="$missing containerd"
+command -v podman >/dev/null 2>&1 || missing="$missing podman"
+command -v buildah >/dev/null 2>&1 || missing="$missing buildah"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

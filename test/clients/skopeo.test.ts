@@ -1,22 +1,37 @@
 // skopeo against the real process.
 
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
-import { writeImage, writeIndex } from '#test/support/images.ts';
-import { attempt, run, type Scratch, scratch, unlessInstalled } from './client.ts';
+import {
+  layerFile,
+  type MadeImage,
+  writeDockerArchive,
+  writeImage,
+  writeIndex,
+} from '#test/support/images.ts';
+import { digestOf } from '#test/support/manifests.ts';
+import { type Client, refusal, type Scratch, scratch, unlessInstalled } from './client.ts';
+import { skopeoIn } from './skopeo.ts';
+
+const insecure = '--tls-verify=false';
+const fromInsecure = '--src-tls-verify=false';
+const toInsecure = '--dest-tls-verify=false';
 
 describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
   let berth: RunningBerth;
   let space: Scratch;
-  /** What skopeo keeps between calls lies in a home of its own. */
-  let environment: Record<string, string>;
+  let skopeo: Client;
+  /** skopeo that never logged in. */
+  let nobody: Client;
 
   before(async () => {
     space = await scratch();
-    environment = { HOME: space.path, REGISTRY_AUTH_FILE: join(space.path, 'auth.json') };
+    skopeo = skopeoIn(join(space.path, 'home'));
+    nobody = skopeoIn(join(space.path, 'nobody'));
+    for (const home of ['home', 'nobody']) await mkdir(join(space.path, home));
     berth = await startBerth({ environment: { BERTH_ANONYMOUS_PULL: 'open' } });
     space.after(() => berth.remove());
     await login(berth.password);
@@ -24,158 +39,254 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
 
   after(() => space.remove());
 
-  const login = (password: string) =>
-    run('skopeo', ['login', '--tls-verify=false', '-u', 'admin', '--password-stdin', berth.host], {
-      environment,
-      input: password,
-    });
-  const skopeo = (...parameters: string[]) => run('skopeo', parameters, { environment });
-  const push = (from: string, to: string, ...more: string[]) =>
-    skopeo(
-      'copy',
-      '--dest-tls-verify=false',
-      ...more,
-      `oci:${from}:latest`,
-      `docker://${berth.host}/${to}`,
+  const login = async (password: string, client = skopeo) => {
+    const { ok, stderr } = await client.attempt(
+      ['login', insecure, '-u', 'admin', '--password-stdin', berth.host],
+      password,
     );
-  const inspect = async (name: string) =>
-    JSON.parse(await skopeo('inspect', '--tls-verify=false', `docker://${berth.host}/${name}`));
+    if (!ok) throw new Error(stderr);
+  };
+  const at = (name: string) => `docker://${berth.host}/${name}`;
+  const path = (name: string) => join(space.path, name);
+  const push = (from: string, to: string, ...more: string[]) =>
+    skopeo('copy', toInsecure, ...more, from, at(to));
+  const pull = (from: string, to: string, ...more: string[]) =>
+    skopeo('copy', fromInsecure, ...more, at(from), to);
+  const inspect = async (name: string, client = skopeo) =>
+    JSON.parse(await client('inspect', insecure, at(name)));
+  const inspectRaw = (name: string) => skopeo('inspect', '--raw', insecure, at(name));
+
+  /** Makes an image of some layers and pushes it. @returns also where its OCI layout lies */
+  const pushed = async (
+    name: string,
+    { layers = 2, bytesPerLayer = 5000, index = false }: Partial<Options> = {},
+    ...more: string[]
+  ): Promise<MadeImage & { readonly layout: string }> => {
+    const layout = path(name.replace(/\W/g, '-'));
+    const write = index ? writeIndex : writeImage;
+    const made = await write(layout, { seed: name, layers, bytesPerLayer });
+    await push(`oci:${layout}:latest`, name, ...(index ? ['--all'] : []), ...more);
+    return { ...made, layout };
+  };
+  interface Options {
+    readonly layers: number;
+    readonly bytesPerLayer: number;
+    readonly index: boolean;
+  }
+
+  const blobPath = (digest: string) => join('blobs/sha256', digest.slice('sha256:'.length));
+  /** That two OCI layouts hold the same bytes under these digests. */
+  const assertSame = async (one: string, other: string, digests: readonly string[]) => {
+    for (const digest of digests) {
+      const [here, there] = [join(one, blobPath(digest)), join(other, blobPath(digest))];
+      assert.deepEqual(await readFile(here), await readFile(there));
+    }
+  };
 
   it('pushes an image of three layers and pulls it back with the same digest', async () => {
-    const from = join(space.path, 'three');
-    const image = await writeImage(from, { seed: 'three', layers: 3, bytesPerLayer: 700_000 });
-    await push(from, 'demo/three:v1');
+    const image = await pushed('demo/three:v1', { layers: 3, bytesPerLayer: 700_000 });
     assert.equal((await inspect('demo/three:v1')).Digest, image.digest);
-    const to = join(space.path, 'three-back');
-    await skopeo(
-      'copy',
-      '--src-tls-verify=false',
-      `docker://${berth.host}/demo/three:v1`,
-      `oci:${to}:latest`,
-    );
-    for (const digest of [image.digest, ...image.layers]) {
-      const path = join('blobs/sha256', digest.slice('sha256:'.length));
-      assert.deepEqual(await readFile(join(to, path)), await readFile(join(from, path)));
-    }
+    await pull('demo/three:v1', `oci:${path('three-back')}:latest`);
+    await assertSame(path('three-back'), image.layout, [image.digest, ...image.layers]);
+  });
+
+  it('pulls by digest', async () => {
+    const image = await pushed('demo/by-digest:v1');
+    await pull(`demo/by-digest@${image.digest}`, `oci:${path('by-digest-back')}:latest`);
+    await assertSame(path('by-digest-back'), image.layout, [image.digest, ...image.layers]);
   });
 
   it('pushes an image as Docker schema 2', async () => {
-    const from = join(space.path, 'schema2');
-    await writeImage(from, { seed: 'schema2', layers: 2, bytesPerLayer: 5000 });
-    await push(from, 'demo/schema2:v1', '--format', 'v2s2');
-    const raw = await skopeo(
-      'inspect',
-      '--raw',
-      '--tls-verify=false',
-      `docker://${berth.host}/demo/schema2:v1`,
-    );
-    assert.equal(JSON.parse(raw).mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
+    await pushed('demo/schema2:v1', {}, '--format', 'v2s2');
+    const { mediaType } = JSON.parse(await inspectRaw('demo/schema2:v1'));
+    assert.equal(mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
   });
 
   it('pushes an index of two platforms whole', async () => {
-    const from = join(space.path, 'index');
-    const index = await writeIndex(from, { seed: 'index', layers: 2, bytesPerLayer: 5000 });
-    await push(from, 'demo/index:v1', '--all');
-    const to = join(space.path, 'index-back');
+    const index = await pushed('demo/index:v1', { index: true });
+    assert.equal(digestOf(Buffer.from(await inspectRaw('demo/index:v1'))), index.digest);
+    await pull('demo/index:v1', `oci:${path('index-back')}:latest`, '--all');
+    await assertSame(path('index-back'), index.layout, [...index.manifests, ...index.layers]);
+  });
+
+  it('pulls the image of one platform out of an index', async () => {
+    const index = await pushed('demo/platforms:v1', { index: true });
+    const to = path('platform');
     await skopeo(
+      '--override-arch',
+      'arm64',
       'copy',
-      '--all',
-      '--src-tls-verify=false',
-      `docker://${berth.host}/demo/index:v1`,
-      `oci:${to}:latest`,
+      fromInsecure,
+      at('demo/platforms:v1'),
+      `dir:${to}`,
     );
-    for (const digest of index.manifests) {
-      const path = join('blobs/sha256', digest.slice('sha256:'.length));
-      assert.deepEqual(await readFile(join(to, path)), await readFile(join(from, path)));
-    }
+    assert.equal(digestOf(await readFile(join(to, 'manifest.json'))), index.manifests[1]);
+  });
+
+  it('copies to a directory, and from it to another repository with the same digest', async () => {
+    const image = await pushed('demo/to-directory:v1');
+    await pull('demo/to-directory:v1', `dir:${path('directory')}`);
+    assert.equal(digestOf(await readFile(join(path('directory'), 'manifest.json'))), image.digest);
+    await push(`dir:${path('directory')}`, 'other/from-directory:v1');
+    assert.equal((await inspect('other/from-directory:v1')).Digest, image.digest);
+  });
+
+  it('copies from an archive of docker and to another, which holds the same layers', async () => {
+    const options = { seed: 'archive', layers: 2, bytesPerLayer: 5000 };
+    await writeDockerArchive(path('archive.tar'), 'any/name:v1', options);
+    await push(`docker-archive:${path('archive.tar')}`, 'demo/archive:v1');
+    await pull('demo/archive:v1', `docker-archive:${path('back.tar')}:any/name:v1`);
+    // The config names the layers by the digests of what is in them.
+    const configs = await Promise.all(
+      ['archive.tar', 'back.tar'].map((file) =>
+        skopeo('inspect', '--config', '--raw', `docker-archive:${path(file)}`),
+      ),
+    );
+    assert.equal(configs[0], configs[1]);
+    const archive = await readFile(path('back.tar'));
+    assert.ok(archive.includes(layerFile(options, 0)));
+    assert.ok(archive.includes(layerFile(options, 1)));
+  });
+
+  it('inspects an image: what it is, its manifest and its config', async () => {
+    const image = await pushed('demo/inspected:v1', { layers: 3 });
+    const told = await inspect('demo/inspected:v1');
+    assert.deepEqual(told.RepoTags, ['v1']);
+    assert.deepEqual(told.Layers, image.layers);
+    const raw = await inspectRaw('demo/inspected:v1');
+    assert.equal(digestOf(Buffer.from(raw)), image.digest);
+    const config = await skopeo('inspect', '--config', '--raw', insecure, at('demo/inspected:v1'));
+    assert.equal(digestOf(Buffer.from(config)), JSON.parse(raw).config.digest);
   });
 
   it('copies between two repositories by mounts, not by bytes', async () => {
-    const from = join(space.path, 'copied');
-    const image = await writeImage(from, { seed: 'copied', layers: 2, bytesPerLayer: 50_000 });
-    await push(from, 'demo/original:v1');
-    const copied = await attempt(
-      'skopeo',
-      [
-        '--debug',
-        'copy',
-        '--src-tls-verify=false',
-        '--dest-tls-verify=false',
-        `docker://${berth.host}/demo/original:v1`,
-        `docker://${berth.host}/demo/copy:v2`,
-      ],
-      { environment },
-    );
+    const image = await pushed('demo/original:v1', { bytesPerLayer: 50_000 });
+    const copied = await skopeo.attempt([
+      '--debug',
+      'copy',
+      fromInsecure,
+      toInsecure,
+      at('demo/original:v1'),
+      at('demo/copy:v2'),
+    ]);
     assert.ok(copied.ok, copied.stderr);
     assert.equal(copied.stderr.match(/mount OK/g)?.length, 2);
     assert.equal((await inspect('demo/copy:v2')).Digest, image.digest);
   });
 
   it('lists tags, and no longer the one that it deleted', async () => {
-    const from = join(space.path, 'listed');
-    await writeImage(from, { seed: 'listed', layers: 1, bytesPerLayer: 100 });
-    await push(from, 'demo/listed:keep', '--format', 'v2s2');
-    await writeImage(from, { seed: 'listed again', layers: 1, bytesPerLayer: 100 });
-    await push(from, 'demo/listed:drop');
-    await skopeo('delete', '--tls-verify=false', `docker://${berth.host}/demo/listed:drop`);
-    const listed = await skopeo(
-      'list-tags',
-      '--tls-verify=false',
-      `docker://${berth.host}/demo/listed`,
-    );
-    assert.deepEqual(JSON.parse(listed).Tags, ['keep']);
+    const kept = await pushed('demo/listed:keep', {}, '--format', 'v2s2');
+    await push(`oci:${kept.layout}:latest`, 'demo/listed:drop', '--format', 'oci');
+    const list = async () =>
+      JSON.parse(await skopeo('list-tags', insecure, at('demo/listed'))).Tags;
+    assert.deepEqual(await list(), ['drop', 'keep']);
+    await skopeo('delete', insecure, at('demo/listed:drop'));
+    assert.deepEqual(await list(), ['keep']);
     await assert.rejects(inspect('demo/listed:drop'), /manifest unknown|has no manifest/);
+    await pull('demo/listed:keep', `dir:${path('kept')}`);
+  });
+
+  it('syncs every tag of a repository to a directory, from it, and to another repository', async () => {
+    const images = [await pushed('sync/image:v1'), await pushed('sync/image:v2')];
+    const directory = path('synced');
+    await skopeo(
+      'sync',
+      fromInsecure,
+      '--src',
+      'docker',
+      '--dest',
+      'dir',
+      `${berth.host}/sync/image`,
+      directory,
+    );
+    assert.deepEqual((await readdir(directory)).sort(), ['image:v1', 'image:v2']);
+    await skopeo(
+      'sync',
+      toInsecure,
+      '--src',
+      'dir',
+      '--dest',
+      'docker',
+      directory,
+      `${berth.host}/from-directory`,
+    );
+    await skopeo(
+      'sync',
+      ...[fromInsecure, toInsecure, '--src', 'docker', '--dest', 'docker'],
+      ...[`${berth.host}/sync/image`, `${berth.host}/from-registry`],
+    );
+    for (const project of ['from-directory', 'from-registry']) {
+      const [first, second] = await Promise.all(
+        ['v1', 'v2'].map((tag) => inspect(`${project}/image:${tag}`)),
+      );
+      assert.deepEqual([first.Digest, second.Digest], [images[0]?.digest, images[1]?.digest]);
+    }
+  });
+
+  it('pushes layers compressed by zstd, and pulls them again', async () => {
+    const options = { seed: 'zstd', layers: 2, bytesPerLayer: 5000 };
+    await writeDockerArchive(path('zstd.tar'), 'any/name:v1', options);
+    await push(
+      `docker-archive:${path('zstd.tar')}`,
+      'demo/zstd:v1',
+      ...['--format', 'oci', '--dest-compress-format', 'zstd'],
+    );
+    const raw = await inspectRaw('demo/zstd:v1');
+    const types = JSON.parse(raw).layers.map(({ mediaType }: { mediaType: string }) => mediaType);
+    const zstd = 'application/vnd.oci.image.layer.v1.tar+zstd';
+    assert.deepEqual(types, [zstd, zstd]);
+    await pull('demo/zstd:v1', `dir:${path('zstd')}`);
+    assert.equal(await readFile(join(path('zstd'), 'manifest.json'), 'utf8'), raw);
   });
 
   it('is refused with a wrong password', async () => {
-    await assert.rejects(login('not the password'), /invalid username\/password|unauthorized/i);
-    await login(berth.password);
+    await assert.rejects(
+      login('not the password', nobody),
+      /invalid username\/password|unauthorized/i,
+    );
+  });
+
+  it('takes credentials with the call, and keeps none', async () => {
+    await pushed('demo/credentials:v1');
+    const credentials = ['--creds', `admin:${berth.password}`];
+    await nobody('inspect', insecure, ...credentials, at('demo/credentials:v1'));
+    await assert.rejects(inspect('demo/credentials:v1', nobody), refusal);
+    await assert.rejects(
+      nobody('inspect', insecure, '--creds', 'admin:wrong', at('demo/credentials:v1')),
+      refusal,
+    );
+  });
+
+  it('is refused after it logged out', async () => {
+    await pushed('demo/left:v1');
+    const leaving = skopeoIn(path('leaving'));
+    await mkdir(path('leaving'));
+    await login(berth.password, leaving);
+    await inspect('demo/left:v1', leaving);
+    await leaving('logout', berth.host);
+    await assert.rejects(inspect('demo/left:v1', leaving), refusal);
   });
 
   it('pulls without credentials from an open project only, and pushes nowhere', async () => {
-    const from = join(space.path, 'open');
-    await writeImage(from, { seed: 'open', layers: 1, bytesPerLayer: 100 });
-    await push(from, 'open/image:v1');
-    await push(from, 'closed/image:v1');
-    const nobody = { HOME: space.path, REGISTRY_AUTH_FILE: join(space.path, 'nobody.json') };
-    const look = (name: string) =>
-      attempt('skopeo', ['inspect', '--tls-verify=false', `docker://${berth.host}/${name}`], {
-        environment: nobody,
-      });
-    assert.equal((await look('open/image:v1')).ok, true);
-    const refused = await look('closed/image:v1');
-    assert.equal(refused.ok, false);
-    assert.match(refused.stderr, /unauthorized|authentication required|denied|not public/i);
-    const pushed = await attempt(
-      'skopeo',
-      [
-        'copy',
-        '--dest-tls-verify=false',
-        `oci:${from}:latest`,
-        `docker://${berth.host}/open/image:v2`,
-      ],
-      { environment: nobody },
-    );
-    assert.equal(pushed.ok, false);
-    assert.match(pushed.stderr, /unauthorized|authentication required|denied/i);
+    const open = await pushed('open/image:v1');
+    await pushed('closed/image:v1');
+    const to = path('open-back');
+    await nobody('copy', fromInsecure, at('open/image:v1'), `oci:${to}:latest`);
+    await assertSame(to, open.layout, [open.digest, ...open.layers]);
+    await assert.rejects(inspect('closed/image:v1', nobody), refusal);
+    const from = `oci:${open.layout}:latest`;
+    await assert.rejects(nobody('copy', toInsecure, from, at('open/image:v2')), refusal);
+    await assert.rejects(nobody('delete', insecure, at('open/image:v1')), refusal);
+    assert.equal((await inspect('open/image:v1')).Digest, open.digest);
   });
 
   it('finds everything after the registry was killed and started again', async () => {
-    const from = join(space.path, 'killed');
-    const image = await writeImage(from, { seed: 'killed', layers: 2, bytesPerLayer: 300_000 });
-    await push(from, 'demo/killed:v1');
+    const image = await pushed('demo/killed:v1', { bytesPerLayer: 300_000 });
     await berth.kill();
     const { dataDirectory } = berth;
     berth = await startBerth({ dataDirectory, environment: { BERTH_ANONYMOUS_PULL: 'open' } });
     await login(berth.password);
-    const to = join(space.path, 'killed-back');
-    await skopeo(
-      'copy',
-      '--src-tls-verify=false',
-      `docker://${berth.host}/demo/killed:v1`,
-      `oci:${to}:latest`,
-    );
-    assert.equal((await inspect('demo/killed:v1')).Digest, image.digest);
-    await rm(to, { recursive: true });
+    await pull('demo/killed:v1', `oci:${path('killed-back')}:latest`);
+    await assertSame(path('killed-back'), image.layout, [image.digest, ...image.layers]);
   });
 });

@@ -1,0 +1,204 @@
+// Each client as one that pushes an image of its own making and pulls any other.
+
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunningBerth } from '#test/support/berth.ts';
+import { writeDockerArchive, writeImage } from '#test/support/images.ts';
+import { digestOf } from '#test/support/manifests.ts';
+import { type Client, type Scratch, unlessInstalled, unlessRoot } from './client.ts';
+import { startContainerd } from './containerd.ts';
+import { startDocker } from './dockerd.ts';
+import { buildahIn, podmanIn } from './podman.ts';
+import { skopeoIn } from './skopeo.ts';
+
+export interface CrossingClient {
+  readonly name: string;
+  /** Why it is left out. */
+  readonly skip: string | false;
+  /** Called once, before it pushes or pulls. It logs in, where the client keeps logins. */
+  start(space: Scratch, berth: RunningBerth): Promise<void>;
+  /** Makes an image and pushes it. @returns the digest that the client told */
+  push(image: string): Promise<string>;
+  /** Pulls an image. @returns the digest that the client then has it by */
+  pull(image: string, as?: 'nobody'): Promise<string>;
+}
+
+type Started = Pick<CrossingClient, 'push' | 'pull'>;
+
+/** A client that is there once it is started. */
+function crossing(
+  name: string,
+  skip: string | false,
+  start: (directory: string, space: Scratch, berth: RunningBerth) => Promise<Started>,
+): CrossingClient {
+  let started: Started | undefined;
+  const client = () => {
+    if (started === undefined) throw new Error(`${name} has not started`);
+    return started;
+  };
+  return {
+    name,
+    skip,
+    start: async (space, berth) => {
+      const directory = join(space.path, name);
+      await mkdir(directory);
+      started = await start(directory, space, berth);
+    },
+    push: (image) => client().push(image),
+    pull: (image, as) => client().pull(image, as),
+  };
+}
+
+/** Few bytes: what is compared are digests. The name is the seed, so that no two images share a layer. */
+const optionsOf = (image: string) => ({ seed: image, layers: 2, bytesPerLayer: 2000 });
+
+const docker = crossing(
+  'docker',
+  unlessRoot('dockerd') || unlessInstalled('dockerd', 'docker'),
+  async (directory, space, berth) => {
+    const client = await startDocker(directory);
+    space.after(() => client.stop());
+    await login(client, berth);
+    return {
+      push: async (image) => {
+        const archive = join(directory, 'archive.tar');
+        await writeDockerArchive(archive, image, optionsOf(image));
+        await client('load', '--input', archive);
+        return digestIn(await client('push', image));
+      },
+      pull: async (image, as) => {
+        const logins = as === 'nobody' ? ['--config', join(directory, 'nobody')] : [];
+        return digestIn(await client(...logins, 'pull', image));
+      },
+    };
+  },
+);
+
+const skopeo = crossing('skopeo', unlessInstalled('skopeo'), async (directory, _space, berth) => {
+  const client = skopeoIn(directory);
+  await login(client, berth, '--tls-verify=false');
+  return {
+    push: async (image) => {
+      const layout = join(directory, 'layout');
+      const { digest } = await writeImage(layout, optionsOf(image));
+      await client('copy', '--dest-tls-verify=false', `oci:${layout}:latest`, `docker://${image}`);
+      return digest;
+    },
+    pull: async (image, as) => {
+      const to = join(directory, 'pulled');
+      const logins = as === 'nobody' ? ['--src-no-creds'] : [];
+      await client('copy', '--src-tls-verify=false', ...logins, `docker://${image}`, `dir:${to}`);
+      return digestOf(await readFile(join(to, 'manifest.json')));
+    },
+  };
+});
+
+const podman = crossing(
+  'podman',
+  unlessRoot('podman') || unlessInstalled('podman'),
+  async (directory, _space, berth) => {
+    const client = await podmanIn(directory);
+    const { push, pull } = await storing(client, directory, berth);
+    return {
+      push: async (image) => {
+        const archive = join(directory, 'archive.tar');
+        await writeDockerArchive(archive, image, optionsOf(image));
+        await client('load', '--input', archive);
+        return push(image);
+      },
+      pull: async (image, as) => {
+        await pull(image, as);
+        return digestIn(await client('image', 'inspect', '--format', '{{.Digest}}', image));
+      },
+    };
+  },
+);
+
+const buildah = crossing(
+  'buildah',
+  unlessRoot('buildah') || unlessInstalled('buildah'),
+  async (directory, _space, berth) => {
+    const client = await buildahIn(directory);
+    const { push, pull } = await storing(client, directory, berth);
+    return {
+      push: async (image) => {
+        await writeFile(join(directory, 'file'), `the file of ${image}`);
+        const container = (await client('from', 'scratch')).trim();
+        await client('copy', container, join(directory, 'file'), '/file');
+        await client('commit', '--rm', container, image);
+        return push(image);
+      },
+      pull: async (image, as) => {
+        await pull(image, as);
+        const format = ['--type', 'image', '--format', '{{.FromImageDigest}}'];
+        return digestIn(await client('inspect', ...format, image));
+      },
+    };
+  },
+);
+
+const containerd = crossing(
+  'containerd',
+  unlessRoot('containerd') || unlessInstalled('containerd', 'ctr'),
+  async (directory, space, berth) => {
+    const client = await startContainerd(directory);
+    space.after(() => client.stop());
+    const user = ['--user', `admin:${berth.password}`];
+    return {
+      push: async (image) => {
+        const archive = join(directory, 'archive.tar');
+        await writeDockerArchive(archive, image, optionsOf(image));
+        await client('images', 'import', archive);
+        await client('images', 'push', '--plain-http', ...user, image);
+        return client.digest(image);
+      },
+      pull: async (image, as) => {
+        const asked = as === 'nobody' ? [] : user;
+        await client('images', 'pull', '--plain-http', ...asked, image);
+        return client.digest(image);
+      },
+    };
+  },
+);
+
+/** How podman and buildah push and pull alike. */
+async function storing(client: Client, directory: string, berth: RunningBerth) {
+  const insecure = '--tls-verify=false';
+  await login(client, berth, insecure);
+  const [told, nobody] = [join(directory, 'digest'), join(directory, 'nobody.json')];
+  await writeFile(nobody, '{}');
+  return {
+    push: async (image: string) => {
+      await client('push', insecure, '--digestfile', told, image);
+      return await readFile(told, 'utf8');
+    },
+    pull: async (image: string, as?: 'nobody') => {
+      const logins = as === 'nobody' ? ['--authfile', nobody] : [];
+      await client('pull', insecure, ...logins, image);
+    },
+  };
+}
+
+async function login(client: Client, berth: RunningBerth, ...more: string[]): Promise<void> {
+  const { ok, stderr } = await client.attempt(
+    ['login', ...more, '-u', 'admin', '--password-stdin', berth.host],
+    berth.password,
+  );
+  if (!ok) throw new Error(stderr);
+}
+
+/** The one digest in what a client printed. */
+function digestIn(printed: string): string {
+  const digests = [...new Set(printed.match(/sha256:[0-9a-f]{64}/g))];
+  const [digest] = digests;
+  if (digest === undefined || digests.length > 1) throw new Error(`not one digest: ${printed}`);
+  return digest;
+}
+
+export const crossingClients: readonly CrossingClient[] = [
+  docker,
+  skopeo,
+  podman,
+  buildah,
+  containerd,
+];

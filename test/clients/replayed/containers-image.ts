@@ -1,0 +1,132 @@
+// What podman, buildah and skopeo send.
+
+import { imageManifest, type Manifest } from '#test/support/manifests.ts';
+import {
+  bearing,
+  catalog,
+  challenged,
+  deleteManifest,
+  getBlob,
+  getManifest,
+  headBlob,
+  headManifest,
+  listTags,
+  mount,
+  noRefreshTokens,
+  octets,
+  patch,
+  ping,
+  post,
+  put,
+  putManifest,
+  type ReplayedClient,
+  scopeOf,
+  service,
+  tokenByForm,
+  tokenByGet,
+} from './steps.ts';
+
+export function containersImage(): ReplayedClient {
+  const [name, source, target] = ['replay/image', 'replay/image-a', 'replay/image-b'];
+  const [image, layers, deleted] = [imageManifest(), imageManifest(), imageManifest()];
+  const account = ['account', 'admin'] as const;
+  const token = (...scopes: (readonly [string, string])[]) => [
+    challenged(ping),
+    tokenByGet([account, ...scopes, service]),
+  ];
+  const push = (to: string, pushed: Manifest) => [
+    ...token(scopeOf(to, 'pull,push')),
+    ...bearing([
+      ...pushed.blobs.flatMap((blob) => [
+        headBlob(to, blob, 404),
+        post(to),
+        // The config is in its memory, and so has a length.
+        patch(blob, { chunked: blob !== pushed.blobs[0], headers: octets }),
+        put(blob, octets),
+      ]),
+      putManifest(to, 'v1', pushed),
+    ]),
+  ];
+  const refresh = [
+    ['client_id', 'containers/image'],
+    ['grant_type', 'refresh_token'],
+    ['refresh_token', 'an identity token'],
+  ] as const;
+  return {
+    client: 'podman, buildah and skopeo (containers/image 5.23)',
+    headers: {
+      'User-Agent': 'containers/5.23.1 (github.com/containers/image)',
+      Connection: 'close',
+    },
+    replays: [
+      { description: 'logs in', calls: [...token(), ...bearing([ping])] },
+      {
+        description: 'pushes by HEAD, POST, one PATCH and an empty PUT, and pulls the tag by GET',
+        calls: [
+          ...push(name, image),
+          ...token(scopeOf(name, 'pull')),
+          ...bearing([
+            getManifest(name, 'v1', image),
+            ...image.blobs.map((blob) => getBlob(name, blob)),
+          ]),
+        ],
+      },
+      {
+        description: 'looks for the blob in the source before it mounts it',
+        calls: [
+          ...push(source, layers),
+          ...token(scopeOf(target, 'pull,push'), scopeOf(source, 'pull')),
+          ...bearing([
+            ...layers.blobs.flatMap((blob) => [
+              headBlob(target, blob, 404),
+              headBlob(source, blob, 200),
+              mount(target, source, blob, ['from', 'mount']),
+            ]),
+            putManifest(target, 'v1', layers),
+          ]),
+        ],
+      },
+      {
+        description: 'deletes what a tag names by a token for everything',
+        calls: [
+          ...push('replay/image-deleted', deleted),
+          ...token(scopeOf('replay/image-deleted', '*')),
+          ...bearing([
+            getManifest('replay/image-deleted', 'v1', deleted),
+            deleteManifest('replay/image-deleted', deleted.digest),
+            headManifest('replay/image-deleted', 'v1'),
+          ]),
+        ],
+      },
+      {
+        description:
+          'lists tags with no limit, and searches what was never here before the catalog',
+        calls: [
+          ...push('replay/image-listed', image),
+          ...token(scopeOf('replay/image-listed', 'pull')),
+          ...bearing([listTags('replay/image-listed', '')]),
+          {
+            method: 'GET',
+            path: '/v1/search?n=25&q=replay',
+            authorization: null,
+            expect: { status: 404 },
+          },
+          challenged(ping),
+          tokenByGet([account, ['scope', 'registry:catalog:*'], service]),
+          ...bearing([catalog('replay/image-listed', '')]),
+        ],
+      },
+      {
+        description: 'is told that there are no refresh tokens, in answer to a chunked form',
+        calls: [
+          challenged(ping),
+          noRefreshTokens(
+            tokenByForm([...refresh, scopeOf(name, 'pull'), service], {
+              'Transfer-Encoding': 'chunked',
+            }),
+          ),
+        ],
+      },
+    ],
+  };
+}

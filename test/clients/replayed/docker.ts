@@ -1,0 +1,98 @@
+// What docker sends, with the image store that it had from the first.
+
+import { dockerManifest, type Manifest } from '#test/support/manifests.ts';
+import {
+  bearing,
+  challenged,
+  getBlob,
+  getManifest,
+  headBlob,
+  headManifest,
+  mount,
+  noRefreshTokens,
+  patch,
+  ping,
+  post,
+  put,
+  putManifest,
+  type ReplayedClient,
+  scopeOf,
+  service,
+  tokenByForm,
+  tokenByGet,
+} from './steps.ts';
+
+export function docker(): ReplayedClient {
+  const [name, source, target] = ['replay/docker', 'replay/docker-a', 'replay/docker-b'];
+  const [image, layers] = [dockerManifest(), dockerManifest()];
+  const account = ['account', 'admin'] as const;
+  const token = (...scopes: ReturnType<typeof scopeOf>[]) => [
+    challenged(ping),
+    tokenByGet([account, ...scopes, service]),
+  ];
+  const push = (to: string, pushed: Manifest) => [
+    ...token(scopeOf(to, 'push,pull')),
+    ...bearing([
+      ...pushed.blobs.flatMap((blob) => [
+        headBlob(to, blob, 404),
+        post(to, { 'Content-Type': '' }),
+        patch(blob, { chunked: true }),
+        put(blob),
+        headBlob(to, blob, 200),
+      ]),
+      putManifest(to, 'v1', pushed),
+    ]),
+  ];
+  const identity = [
+    ['client_id', 'docker'],
+    ['grant_type', 'refresh_token'],
+    ['refresh_token', 'an identity token'],
+  ] as const;
+  return {
+    client: 'docker 20.10',
+    headers: { 'User-Agent': 'docker/20.10.24 go/go1.19.8 os/linux arch/amd64' },
+    replays: [
+      {
+        description: 'logs in, and asks for a refresh token, which it can do without',
+        calls: [
+          challenged(ping),
+          tokenByGet([account, ['client_id', 'docker'], ['offline_token', 'true'], service]),
+          ...bearing([ping]),
+        ],
+      },
+      {
+        description: 'pushes by HEAD, POST, one chunked PATCH, an empty PUT and HEAD, and pulls',
+        calls: [
+          ...push(name, image),
+          ...token(scopeOf(name, 'pull')),
+          ...bearing([
+            headManifest(name, 'v1', image),
+            getManifest(name, image.digest, image),
+            ...image.blobs.map((blob) => getBlob(name, blob)),
+          ]),
+        ],
+      },
+      {
+        description: 'mounts by a token for two scopes, and looks whether it is there',
+        calls: [
+          ...push(source, layers),
+          ...token(scopeOf(target, 'push,pull'), scopeOf(source, 'pull')),
+          ...bearing([
+            ...layers.blobs.flatMap((blob) => [
+              mount(target, source, blob, ['from', 'mount']),
+              headBlob(target, blob, 200),
+            ]),
+            putManifest(target, 'v1', layers),
+          ]),
+        ],
+      },
+      {
+        description: 'is told that there are no refresh tokens',
+        calls: [
+          challenged(ping),
+          noRefreshTokens(tokenByForm([...identity, scopeOf(name, 'push,pull'), service])),
+        ],
+      },
+    ],
+  };
+}
