@@ -109,10 +109,17 @@ export const routes = [
   },
   {
     id: 'end-2',
-    methods: ['GET', 'HEAD'],
+    methods: ['GET'],
     path: '/v2/{name}/blobs/{digest}',
     run: 'blobs/get',
     needs: 'pull',
+  },
+  {
+    id: 'end-2',
+    methods: ['HEAD'],
+    path: '/v2/{name}/blobs/{digest}',
+    run: 'blobs/get',
+    needs: 'promise',
   },
   {
     id: 'end-10',

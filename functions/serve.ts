@@ -9,6 +9,7 @@ import { createRouter } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
 import { parseRepositoryName, type RepositoryName } from '#shared/oci/reference.ts';
+import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import { plainActions, repositoryActions } from './actions.ts';
 import { type Route, routes } from './routes.ts';
@@ -137,27 +138,39 @@ function nameOf(
 
 function failure(services: Services, error: unknown, { id, message }: Exchange): Reply {
   if (error instanceof RegistryError) return errorReply(error, id);
-  // A client that went away caused this; nobody reads the answer.
-  if (message.destroyed && !message.complete) return { status: 400 };
+  // Nobody reads the answer.
+  if (isGone(error)) return { status: 400 };
   services.log('ERROR', 'a request failed', {
     requestId: id,
     method: message.method,
     path: message.url?.split('?', 1)[0],
     error: describe(error),
   });
+  return error instanceof StoreFull
+    ? ourFault(
+        507,
+        'the registry has no room left: ask who runs it; what is there can be pulled',
+        id,
+      )
+    : ourFault(
+        500,
+        'something went wrong on our side: try again, and if it stays, report the request id',
+        id,
+      );
+}
+
+/** Whether it is how a body ends whose client went away. */
+function isGone(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
+/** The specification has no code for what is not the client's doing. */
+function ourFault(status: number, message: string, requestId: string): Reply {
   return {
-    status: 500,
+    status,
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      errors: [
-        {
-          code: 'UNKNOWN',
-          message:
-            'something went wrong on our side: try again, and if it stays, report the request id',
-          detail: { requestId: id },
-        },
-      ],
-    }),
+    body: JSON.stringify({ errors: [{ code: 'UNKNOWN', message, detail: { requestId } }] }),
   };
 }
 

@@ -1,6 +1,6 @@
 // The composition root on one machine: settings → stores → services.
 
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JWK } from 'jose';
 import { logRequests } from '#functions/observe.ts';
@@ -37,6 +37,12 @@ export interface LocalRegistry {
 export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   const { dataDirectory, adminPassword, anonymousPull } = settings;
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  await access(dataDirectory, constants.R_OK | constants.W_OK | constants.X_OK).catch(
+    (cause: Error) => {
+      const why = `the data directory ${dataDirectory} cannot be written to: ${cause.message}`;
+      throw new Error(why, { cause });
+    },
+  );
   const lock = lockDirectory(dataDirectory);
   const clock = systemClock;
   const { secrets, newPassword } = await loadSecrets(dataDirectory);

@@ -9,8 +9,15 @@ import { anonymous, type Principal, principalName } from './principal.ts';
 import { type Action, catalogName, type Scope } from './scope.ts';
 import type { TokenVerifier } from './token.ts';
 
-/** What a route needs: an action on its repository, the catalog, the admin, any login, or nothing. */
-export type Need = Action | 'catalog' | 'operate' | 'login' | 'nothing';
+/**
+ * What a route needs: an action on its repository, the catalog, the admin, any login, or nothing.
+ * `promise`, to be told that a blob need not be uploaded, is `pull` with a token, if only an anonymous one.
+ * It is what a push asks first. containerd 1.6 hangs when its first challenge comes to a request with a
+ * body, as it would in a project that is open to anonymous pulls.
+ */
+export type Need = Action | 'promise' | 'catalog' | 'operate' | 'login' | 'nothing';
+
+type PlainNeed = Exclude<Need, 'promise'>;
 
 export interface AccessServices {
   readonly directory: Directory;
@@ -38,6 +45,20 @@ export async function authorise(
   need: Need,
   name: RepositoryName | undefined,
 ): Promise<Access> {
+  const { authorization } = request.headers;
+  if (authorization === undefined && need === 'promise') {
+    const message = 'a token is needed, if only an anonymous one';
+    throw unauthorized(request.origin, request.host, { message, scope: scopeOf('pull', name) });
+  }
+  return authoriseAction(services, request, need === 'promise' ? 'pull' : need, name);
+}
+
+function authoriseAction(
+  services: AccessServices,
+  request: HttpRequest,
+  need: PlainNeed,
+  name: RepositoryName | undefined,
+): Promise<Access> | Access {
   const scope = scopeOf(need, name);
   const { authorization } = request.headers;
   if (authorization === undefined) return authoriseAnonymous(services, request, need, scope, name);
@@ -50,7 +71,7 @@ export async function authorise(
 function authoriseAnonymous(
   { policy }: AccessServices,
   request: HttpRequest,
-  need: Need,
+  need: PlainNeed,
   scope: Scope | undefined,
   name: RepositoryName | undefined,
 ): Access {
@@ -64,7 +85,7 @@ function authoriseAnonymous(
 async function authoriseBasic(
   { directory, policy }: AccessServices,
   request: HttpRequest,
-  need: Need,
+  need: PlainNeed,
   scope: Scope | undefined,
   name: RepositoryName | undefined,
 ): Promise<Access> {
@@ -86,7 +107,11 @@ async function authoriseToken(
   services: AccessServices,
   request: HttpRequest,
   token: string,
-  { need, scope, name }: { need: Need; scope: Scope | undefined; name: RepositoryName | undefined },
+  {
+    need,
+    scope,
+    name,
+  }: { need: PlainNeed; scope: Scope | undefined; name: RepositoryName | undefined },
 ): Promise<Access> {
   const claims = await services.verifier.verify(request.host, token);
   const challenge = (message: string, error: 'invalid_token' | 'insufficient_scope') =>
@@ -130,7 +155,7 @@ function accessOf(policy: Policy, principal: Principal): Access {
 function allows(
   policy: Policy,
   principal: Principal,
-  need: Need,
+  need: PlainNeed,
   name: RepositoryName | undefined,
 ): boolean {
   if (need === 'nothing' || need === 'login') return true;
@@ -144,11 +169,11 @@ function includes(scopes: readonly Scope[], action: string, name: string): boole
 }
 
 /** The catalog's scope is `registry:catalog:*`: its one action is everything. */
-function actionOf(need: Need): string {
+function actionOf(need: PlainNeed): string {
   return need === 'catalog' ? '*' : need;
 }
 
-function scopeOf(need: Need, name: RepositoryName | undefined): Scope | undefined {
+function scopeOf(need: PlainNeed, name: RepositoryName | undefined): Scope | undefined {
   if (need === 'catalog') return { type: 'registry', name: catalogName, actions: ['*'] };
   if (need === 'operate' || need === 'login' || need === 'nothing' || name === undefined) {
     return undefined;
@@ -156,6 +181,6 @@ function scopeOf(need: Need, name: RepositoryName | undefined): Scope | undefine
   return { type: 'repository', name, actions: need === 'push' ? ['pull', 'push'] : [need] };
 }
 
-function refusedScope(need: Need): Scope {
+function refusedScope(need: PlainNeed): Scope {
   return { type: 'registry', name: 'this registry', actions: [need] };
 }

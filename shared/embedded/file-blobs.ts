@@ -29,6 +29,7 @@ import { dirname, join, resolve } from 'node:path';
 import {
   type Blobs,
   type ByteRange,
+  type ComposeOptions,
   type ListedObject,
   type ObjectBytes,
   ObjectMissing,
@@ -36,6 +37,7 @@ import {
   type StoredObject,
   type WriteOptions,
 } from '../ports/blobs.ts';
+import { StoreFull } from '../ports/store-full.ts';
 import { DurableDirectories, makeDirectory } from './durable-directories.ts';
 import { hasCode, ifThere } from './errno.ts';
 import { appendFile, readBytes } from './file-bytes.ts';
@@ -125,20 +127,19 @@ class Files implements FileBlobs {
   async compose(
     sources: readonly ObjectName[],
     name: ObjectName,
-    { ifGeneration }: { readonly ifGeneration: string },
+    { ifGeneration, size }: ComposeOptions,
   ): Promise<StoredObject | undefined> {
     const [first] = sources;
     assert(first !== undefined, 'an object is composed of at least one');
     const target = this.#path(name);
     if (!(await this.#isAt(target, ifGeneration))) return undefined;
     const linkable = sources.length === 1 && this.#path(first) !== target;
-    return this.#replace(
-      target,
-      ifGeneration,
-      async (temporary) =>
-        (linkable ? await this.#share(first, temporary) : undefined) ??
-        (await this.#join(sources, temporary)),
-    );
+    return this.#replace(target, ifGeneration, async (temporary) => {
+      const shared = linkable ? await this.#share(first, temporary) : undefined;
+      const joined = shared ?? (await this.#join(sources, temporary));
+      if (joined.size === size) return joined;
+      throw new Error(`the parts of ${name.join(' / ')} have ${joined.size} bytes, not ${size}`);
+    });
   }
 
   async stat(name: ObjectName): Promise<StoredObject | undefined> {
@@ -212,6 +213,8 @@ class Files implements FileBlobs {
         return true;
       });
       return moved ? stored : undefined;
+    } catch (error) {
+      throw hasCode(error, 'ENOSPC', 'EDQUOT') ? new StoreFull(error) : error;
     } finally {
       if (!moved) await ifThere(unlink(temporary));
     }

@@ -13,6 +13,7 @@ import type {
   Value,
   WriteOptions,
 } from '../ports/documents.ts';
+import { StoreFull } from '../ports/store-full.ts';
 import { NameLists } from './name-lists.ts';
 import { encodeRow, Rows } from './sqlite-rows.ts';
 import { busyTimeoutMs, pageCacheKiB, type Write, Writer } from './sqlite-writer.ts';
@@ -130,7 +131,9 @@ class TransactionQueue {
       for (const waiting of group) outcomes.push(await this.#attempt(waiting));
       for (const key of this.#writer.commit(this.#clock.now())) this.#changed(key);
     } catch (cause) {
-      const reason = new Error('the transaction could not be committed', { cause });
+      const reason = isFull(cause)
+        ? new StoreFull(cause)
+        : new Error('the transaction could not be committed', { cause });
       for (const { reject } of group) reject(reason);
       this.#writer.rollback();
       return;
@@ -151,11 +154,17 @@ class TransactionQueue {
     } catch (error) {
       // On some errors (a full disk) SQLite rolls everything back, and the earlier ones of the group with it.
       if (!this.#writer.began) throw error;
-      return () => waiting.reject(error);
+      return () => waiting.reject(isFull(error) ? new StoreFull(error) : error);
     } finally {
       transaction.open = false;
     }
   }
+}
+
+const sqliteFull = 13;
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === sqliteFull;
 }
 
 /** Reads from the writer's connection and keeps the writes until the body has ended. */

@@ -50,7 +50,8 @@ export async function writeReply(
   progress: ReplyProgress,
 ): Promise<void> {
   const { status, headers = {}, body = '' } = reply;
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
+    const value = headers[name];
     if (value !== undefined) response.setHeader(name, value);
   }
   if (leavesBody(request)) closeSoon(request, response);

@@ -49,6 +49,12 @@ export interface WriteOptions {
   readonly verify?: (() => void) | undefined;
 }
 
+export interface ComposeOptions {
+  readonly ifGeneration: string;
+  /** What the sources have together. When they do not, they are damaged: nothing becomes visible, and it rejects. */
+  readonly size: number;
+}
+
 /** Bytes to send, from `start` to `end` inclusive, both counted from 0. */
 export interface ByteRange {
   readonly start: number;
@@ -61,6 +67,7 @@ export interface ByteRange {
  * - A body that throws (the client went away) leaves nothing visible, and the call rejects with what it threw.
  * - Memory is bounded whatever the size. Pieces of a body are kept until they are written: whoever yields
  *   one does not change it afterwards.
+ * - Where there is no room, `write` and `compose` reject with StoreFull, and reading goes on.
  * - A precondition that does not hold answers `undefined`, with nothing changed; the body has been
  *   read to its end and `verify` has passed all the same.
  */
@@ -79,7 +86,7 @@ export interface Blobs {
   compose(
     sources: readonly ObjectName[],
     name: ObjectName,
-    options: { readonly ifGeneration: string },
+    options: ComposeOptions,
   ): Promise<StoredObject | undefined>;
 
   stat(name: ObjectName): Promise<StoredObject | undefined>;

@@ -78,7 +78,7 @@ export interface Transaction extends Reads {
  * - The body may run more than once, so it changes nothing but through its transaction, and it calls
  *   no other store: a transaction is short.
  * - When `transact` resolves, the writes are durable, power loss included. When it rejects, nothing
- *   was written.
+ *   was written; where there is no room it rejects with StoreFull, and reading goes on.
  * - Reads outside of a transaction see committed writes only.
  */
 export interface Documents extends Reads {

@@ -53,7 +53,7 @@ export async function storeParts(
   const objects = upload.parts.map(({ object }) => object);
   const actual = known ? upload.digest : await digestOfObjects(store, objects, algorithmOf(digest));
   if (actual !== digest) throw wrongDigest(digest, actual);
-  return storeObjects(store, repository, digest, objects);
+  return storeObjects(store, repository, digest, { objects, size: upload.offset });
 }
 
 /**
@@ -65,13 +65,14 @@ export async function storeObjects(
   store: Store,
   repository: Repository,
   digest: Digest,
-  objects: readonly ObjectName[],
+  { objects, size }: { readonly objects: readonly ObjectName[]; readonly size: number },
 ): Promise<SeenObject | undefined> {
   const found = await findObject(store, repository, digest);
   if (found.kept) return undefined;
   const since = store.clock.now();
   const stored = await store.blobs.compose(objects, blobObject(repository, digest), {
     ifGeneration: found.generation,
+    size,
   });
   return seen(store, repository, digest, { stored, since });
 }

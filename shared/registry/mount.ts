@@ -52,9 +52,11 @@ async function copyBlob(
   store: Store,
   { digest, from, into }: { digest: Digest; from: Repository; into: Repository },
 ): Promise<boolean> {
-  if ((await findLink(store, from, digest)) === undefined) return false;
+  const link = await findLink(store, from, digest);
+  if (link === undefined) return false;
+  const source = { objects: [blobObject(from, digest)], size: link.size };
   try {
-    const stored = await storeObjects(store, into, digest, [blobObject(from, digest)]);
+    const stored = await storeObjects(store, into, digest, source);
     await store.documents.transact(async (transaction) => {
       const link = await planLink(transaction, store, into, digest, stored);
       link();

@@ -892,3 +892,45 @@ table('a digest alone opens nothing', [
     as('{dotted}', missBlob('example.com/team/app', secret)),
   ]),
 ]);
+
+describe('a HEAD of a blob in an open project', () => {
+  const blob = randomBlob();
+  const registry = useRegistry({ anonymousPull: new Set(['open']) }, ({ url }) =>
+    sendAll(url, [pushBlob('open/promised', blob)]),
+  );
+  const path = `/v2/open/promised/blobs/${blob.digest}`;
+  const scope = 'repository:open/promised:pull';
+
+  testCalls('answers', registry, [
+    {
+      description: 'nobody with a challenge: containerd 1.6 hangs when the first comes later',
+      method: 'HEAD',
+      path,
+      authorization: null,
+      expect: {
+        status: 401,
+        headers: { 'www-authenticate': new RegExp(`^Bearer .*scope="${scope}"`) },
+      },
+    },
+    {
+      description: 'an anonymous token',
+      calls: [
+        {
+          method: 'GET',
+          path: `/v2/token?scope=${scope}`,
+          authorization: null,
+          expect: { status: 200 },
+          keep: { token: ({ body }) => JSON.parse(String(body)).token },
+        },
+        { method: 'HEAD', path, authorization: 'Bearer {token}', expect: { status: 200 } },
+      ],
+    },
+    {
+      description: 'nobody who gets its bytes',
+      method: 'GET',
+      path,
+      authorization: null,
+      expect: { status: 200, body: blob.bytes },
+    },
+  ]);
+});

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { absent, type ObjectName } from '#shared/ports/blobs.ts';
-import { blobsContract, body, generation, text } from './blobs.ts';
+import { blobsContract, body, compose, generation, text } from './blobs.ts';
 
 const createOnly = { ifGeneration: absent };
 const blob: ObjectName = ['local', 'project', 'blobs', `sha256:${'ab'.repeat(32)}`];
@@ -27,9 +27,9 @@ test('synced, objects are written, composed, overwritten and deleted all the sam
   const blobs = await openFileBlobs({ directory: join(await testDirectory(t), 'not', 'yet') });
   const another: ObjectName = ['local', 'another', 'blobs', 'sha256:00'];
   const first = await blobs.write(part, body('bytes'), createOnly);
-  const composed = await blobs.compose([part], blob, createOnly);
+  const composed = await compose(blobs, [part], blob, createOnly);
   assert.deepEqual(composed, await blobs.stat(blob));
-  assert.ok(await blobs.compose([part, blob], another, createOnly));
+  assert.ok(await compose(blobs, [part, blob], another, createOnly));
   assert.equal(await text(blobs, another), 'bytesbytes');
   assert.equal(await blobs.delete(part, { ifGeneration: generation(first) }), true);
   const over = await blobs.write(blob, body('more'), { ifGeneration: generation(composed) });
@@ -51,9 +51,9 @@ test('nothing is left in tmp by bodies that end, fail, are in vain, or meet a di
   const blobs = await openFileBlobs({ directory, durable: false });
   const large = Buffer.alloc(3_000_000);
   assert.ok(await blobs.write(part, body(large), createOnly));
-  assert.ok(await blobs.compose([part], blob, createOnly));
+  assert.ok(await compose(blobs, [part], blob, createOnly));
   assert.equal(await blobs.write(blob, body(large), createOnly), undefined);
-  assert.equal(await blobs.compose([part], blob, createOnly), undefined);
+  assert.equal(await compose(blobs, [part], blob, createOnly), undefined);
   const verify = () => {
     throw new Error('another digest');
   };
@@ -80,7 +80,7 @@ test('a blob composed of one part has its bytes without a copy, and keeps them',
   const directory = await testDirectory(t);
   const blobs = await openFileBlobs({ directory, durable: false });
   const stored = await blobs.write(part, body('bytes'), createOnly);
-  await blobs.compose([part], blob, createOnly);
+  await compose(blobs, [part], blob, createOnly);
   const links = await stat(join(directory, 'objects/local/project/parts/session/1='));
   assert.equal(links.nlink, 2);
   assert.equal(await blobs.delete(part, { ifGeneration: generation(stored) }), true);
@@ -96,7 +96,7 @@ test('parts expire with their directories, blobs and younger parts do not', asyn
   ];
   const parts = [part, ...others];
   for (const name of parts) await blobs.write(name, body('bytes'), createOnly);
-  await blobs.compose([part], blob, createOnly);
+  await compose(blobs, [part], blob, createOnly);
   await blobs.write(['local', 'project'], body('an object of another kind'), createOnly);
 
   assert.equal(await blobs.expireParts(Date.now() - 60_000), 0);

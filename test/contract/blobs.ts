@@ -269,13 +269,31 @@ function reading(blobs: () => Blobs): void {
 }
 
 function composing(blobs: () => Blobs): void {
+  test('sources that have not the size they should are not composed', async () => {
+    const project = `project-${randomUUID()}`;
+    const sources = [partName(project, 'a'), partName(project, 'b')];
+    for (const source of sources) await blobs().write(source, body('four'), createOnly);
+    const name = newName();
+    for (const [count, size] of [
+      [1, 3],
+      [1, 5],
+      [2, 7],
+      [2, 9],
+    ] as const) {
+      const composed = blobs().compose(sources.slice(0, count), name, { ...createOnly, size });
+      await assert.rejects(composed, /bytes, not/);
+      assert.equal(await blobs().stat(name), undefined);
+    }
+    assert.ok(await blobs().compose(sources, name, { ...createOnly, size: 8 }));
+  });
+
   for (const count of [1, 3, 40]) {
     test(`composing of ${count} joins the bytes in order, and the sources stay`, async () => {
       const project = newProject();
       const texts = Array.from({ length: count }, (_, index) => `part ${index};`.repeat(index + 1));
       const sources = await writeParts(blobs(), project, texts);
       const name = blobName(project, texts.join(''));
-      const stored = await blobs().compose(sources, name, createOnly);
+      const stored = await compose(blobs(), sources, name, createOnly);
       assert.equal(stored?.size, texts.join('').length);
       assert.deepEqual(await blobs().stat(name), stored);
       assert.equal(await text(blobs(), name), texts.join(''));
@@ -291,7 +309,7 @@ function composing(blobs: () => Blobs): void {
       const sources = await writeParts(blobs(), project, ['one', 'two'].slice(0, count));
       const name = blobName(project, 'name');
       const first = await blobs().write(name, body('first'), createOnly);
-      assert.equal(await blobs().compose(sources, name, createOnly), undefined);
+      assert.equal(await compose(blobs(), sources, name, createOnly), undefined);
       assert.deepEqual(await blobs().stat(name), first);
       assert.equal(await text(blobs(), name), 'first');
     });
@@ -301,14 +319,14 @@ function composing(blobs: () => Blobs): void {
       const texts = ['one', 'two'].slice(0, count);
       const sources = await writeParts(blobs(), project, texts);
       const name = blobName(project, 'name');
-      const first = await blobs().compose(sources, name, createOnly);
-      assert.equal(await blobs().compose(sources, name, createOnly), undefined);
+      const first = await compose(blobs(), sources, name, createOnly);
+      assert.equal(await compose(blobs(), sources, name, createOnly), undefined);
       assert.deepEqual(await blobs().stat(name), first);
 
       const again = { ifGeneration: generation(first) };
-      const second = await blobs().compose(sources, name, again);
+      const second = await compose(blobs(), sources, name, again);
       assert.notEqual(generation(second), generation(first));
-      assert.equal(await blobs().compose(sources, name, again), undefined);
+      assert.equal(await compose(blobs(), sources, name, again), undefined);
       assert.deepEqual(await blobs().stat(name), second);
       assert.equal(await text(blobs(), name), texts.join(''));
     });
@@ -317,9 +335,9 @@ function composing(blobs: () => Blobs): void {
       const project = newProject();
       const sources = await writeParts(blobs(), project, ['one', 'two'].slice(0, count));
       const name = blobName(project, 'name');
-      const first = await blobs().compose(sources, name, createOnly);
+      const first = await compose(blobs(), sources, name, createOnly);
       assert.equal(await blobs().delete(name, { ifGeneration: generation(first) }), true);
-      const second = await blobs().compose(sources, name, createOnly);
+      const second = await compose(blobs(), sources, name, createOnly);
       assert.equal(await blobs().delete(name, { ifGeneration: generation(first) }), false);
       assert.deepEqual(await blobs().stat(name), second);
     });
@@ -330,7 +348,7 @@ function composing(blobs: () => Blobs): void {
     const sources = await writeParts(blobs(), project, ['bytes']);
     const name = blobName(project, 'name');
     const answers = await Promise.all(
-      Array.from({ length: 8 }, () => blobs().compose(sources, name, createOnly)),
+      Array.from({ length: 8 }, () => compose(blobs(), sources, name, createOnly)),
     );
     const made = answers.filter((answer) => answer !== undefined);
     assert.deepEqual(made, [await blobs().stat(name)]);
@@ -343,9 +361,9 @@ function composing(blobs: () => Blobs): void {
       const sources = await writeParts(blobs(), project, ['one']);
       const name = blobName(project, 'name');
       sources.splice(missingAt, 0, partName(project, 'missing'));
-      await assert.rejects(blobs().compose(sources, name, createOnly), ObjectMissing);
+      await assert.rejects(compose(blobs(), sources, name, createOnly), ObjectMissing);
       await assert.rejects(
-        blobs().compose([partName(project, 'missing')], name, createOnly),
+        compose(blobs(), [partName(project, 'missing')], name, createOnly),
         ObjectMissing,
       );
       assert.equal(await blobs().stat(name), undefined);
@@ -356,7 +374,7 @@ function composing(blobs: () => Blobs): void {
     const project = newProject();
     const sources = await writeParts(blobs(), project, ['bytes']);
     const names = [blobName(project, 'one'), blobName(project, 'another')];
-    for (const name of names) assert.ok(await blobs().compose(sources, name, createOnly));
+    for (const name of names) assert.ok(await compose(blobs(), sources, name, createOnly));
     for (const source of sources) {
       const { generation: ifGeneration } = (await blobs().stat(source)) ?? assert.fail();
       assert.equal(await blobs().delete(source, { ifGeneration }), true);
@@ -497,6 +515,18 @@ async function writeParts(
 
 function bytes(content: string | Uint8Array): Uint8Array {
   return typeof content === 'string' ? Buffer.from(content) : content;
+}
+
+/** Composes what the sources have now. */
+export async function compose(
+  blobs: Blobs,
+  sources: readonly ObjectName[],
+  name: ObjectName,
+  options: { readonly ifGeneration: string },
+): Promise<StoredObject | undefined> {
+  const stats = await Promise.all(sources.map((source) => blobs.stat(source)));
+  const size = stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0);
+  return blobs.compose(sources, name, { ...options, size });
 }
 
 /** A body of these chunks. */
