@@ -26,6 +26,8 @@ export async function startGateway(
   const last = new WeakMap<Duplex, ServerResponse>();
   const answer: RequestListener = (request, response) => {
     last.set(request.socket, response);
+    // There is nothing to upgrade to. Node reads no more of such a connection, though it is answered.
+    if (request.headers.upgrade !== undefined) response.setHeader('Connection', 'close');
     handler(request, response).catch((error: unknown) => {
       services.log('ERROR', 'a request was left unanswered', { error: String(error) });
       response.destroy();
@@ -38,6 +40,7 @@ export async function startGateway(
       requireHostHeader: false,
       // A layer takes as long as the client's line needs: silence is bounded, not the whole.
       requestTimeout: 0,
+      headersTimeout: 60_000,
       keepAliveTimeout: 65_000,
     },
     answer,
@@ -49,11 +52,14 @@ export async function startGateway(
   server.on('connect', (_, socket) => refuse(socket, '405 Method Not Allowed', tunnelRefused));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = last.get(socket);
-    const answering = response?.req.complete === true && !response.writableFinished;
-    // Behind a whole request: its answer is not cut into.
-    if (answering) response.once('close', () => refuseMalformed(error, socket));
+    // Behind a whole request: its answer is not cut into. In the midst of one: it is not answered twice.
+    if (response?.req.complete === true && !response.writableFinished) {
+      response.once('close', () => refuseMalformed(error, socket));
+    } else if (response?.req.complete === false && response.headersSent) socket.destroy();
     else refuseMalformed(error, socket);
   });
+  // Who has sent all and ends his side still reads the answer. Node keeps this one switch off the options.
+  Object.assign(server, { httpAllowHalfOpen: true });
   server.timeout = silenceMs;
   await listen(server, host, port);
   return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
