@@ -4,8 +4,9 @@
 import type { Key, ListOptions } from '../ports/documents.ts';
 import type { Names } from './sqlite-rows.ts';
 
-/** A list is kept when it is whole and has so many names: a shorter one is read as fast. */
+/** A list is kept when it has so many names, a shorter one is read as fast, and at most so many. */
 const keptFrom = 500;
+const keptTo = 20_000;
 /** Names in all lists together; above, all are forgotten. About 100 bytes each. */
 const namesMax = 200_000;
 
@@ -22,10 +23,14 @@ export class NameLists {
   get({ prefix, after, limit }: ListOptions): readonly string[] {
     const kept = after === undefined ? this.#lists.get(nameOf(prefix)) : undefined;
     if (kept !== undefined) return kept.length > limit ? kept.slice(0, limit) : kept;
-    const { names, expires } = this.#read({ prefix, after, limit });
-    const isWhole = after === undefined && names.length < limit;
-    if (isWhole && !expires && names.length >= keptFrom) this.#keep(nameOf(prefix), names);
-    return names;
+    // Who asks for that many at once is likely to ask for all, again.
+    const isLong = after === undefined && limit >= keptFrom;
+    const reach = isLong ? Math.max(limit, keptTo + 1) : limit;
+    const { names, expires } = this.#read({ prefix, after, limit: reach });
+    const isWhole = names.length < reach;
+    if (isLong && isWhole && !expires && names.length >= keptFrom)
+      this.#keep(nameOf(prefix), names);
+    return names.length > limit ? names.slice(0, limit) : names;
   }
 
   #keep(prefix: string, names: readonly string[]): void {
