@@ -10,12 +10,15 @@ import { headerBytesMax } from '#shared/oci/limits.ts';
 
 export interface Gateway {
   readonly port: number;
-  /** Finishes the requests in flight, takes no more, and resolves when the last is done. */
+  /** Finishes the requests in flight, for a minute at most, takes no more, and resolves when all are done. */
   stop(): Promise<void>;
 }
 
 /** How long a connection may say nothing in the midst of a request, ours or the client's turn: joining many chunks takes a while. */
 const silenceMs = 10 * 60 * 1000;
+
+/** How long requests in flight may go on once the gateway is told to stop. */
+const stopMs = 60 * 1000;
 
 export async function startGateway(
   services: Services,
@@ -121,8 +124,11 @@ function close(server: Server): Promise<void> {
   return new Promise((resolve, reject) => {
     // A connection that is kept alive becomes idle only when its request is answered.
     const idle = setInterval(() => server.closeIdleConnections(), 50);
+    // A client that stands still would keep the process for as long as it may be silent.
+    const patience = setTimeout(() => server.closeAllConnections(), stopMs);
     server.close((error) => {
       clearInterval(idle);
+      clearTimeout(patience);
       if (error === undefined) resolve();
       else reject(error);
     });
