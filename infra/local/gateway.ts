@@ -17,6 +17,9 @@ export interface Gateway {
 /** How long a connection may say nothing in the midst of a request, ours or the client's turn: joining many chunks takes a while. */
 const silenceMs = 10 * 60 * 1000;
 
+/** How long a connection that was refused stays open for its client to read why. */
+const lastWordMs = 2000;
+
 /** How long requests in flight may go on once the gateway is told to stop. */
 const stopMs = 60 * 1000;
 
@@ -104,6 +107,8 @@ function refuse(socket: Duplex, status: string, refusal: RegistryError): void {
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  // A moment to read why; then it is over, whether or not the other side ends its own.
+  setTimeout(() => socket.destroy(), lastWordMs).unref();
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

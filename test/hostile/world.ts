@@ -38,11 +38,14 @@ const accounts: readonly (readonly [string, string, Role])[] = [
 ];
 const sessionsKept = 200;
 
+/** So that memory is what the process holds on to, and not what V8 has put off collecting. */
+const collectEagerly = '--max-old-space-size=128 --max-semi-space-size=2';
+
 export async function startWorld(): Promise<World> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'berth-hostile-'));
   try {
     const credentials = await createAccounts(dataDirectory);
-    const environment = { BERTH_ANONYMOUS_PULL: 'public' };
+    const environment = { BERTH_ANONYMOUS_PULL: 'public', NODE_OPTIONS: collectEagerly };
     const berth = await startBerth({ dataDirectory, environment });
     return await fill(berth, credentials).catch(async (error: unknown) => {
       await berth.remove();
