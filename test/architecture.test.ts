@@ -17,6 +17,7 @@ const mayImport: Record<string, readonly string[]> = {
   'shared/auth': ['shared/oci', 'shared/ports', 'shared/http'],
   'shared/registry': ['shared/oci', 'shared/ports'],
   'shared/embedded': ['shared/ports'],
+  'shared/google': ['shared/ports'],
   shared: [],
   functions: [
     'shared',
@@ -25,6 +26,7 @@ const mayImport: Record<string, readonly string[]> = {
     'shared/http',
     'shared/auth',
     'shared/registry',
+    'shared/google',
   ],
   infra: [
     'functions',
@@ -33,12 +35,17 @@ const mayImport: Record<string, readonly string[]> = {
     'shared/auth',
     'shared/ports',
     'shared/embedded',
+    'shared/google',
     'shared/registry',
   ],
 };
 
 /** Package → the folders that may use it. */
 const packageHomes: Record<string, readonly string[]> = {
+  '@google-cloud/firestore': ['shared/google'],
+  '@google-cloud/functions-framework': ['functions'],
+  '@google-cloud/pubsub': ['shared/google'],
+  '@google-cloud/storage': ['shared/google'],
   'hash-wasm': ['shared/oci'],
   jose: ['shared/auth', 'infra'],
   'prom-client': ['infra'],
