@@ -49,7 +49,7 @@ const packageHomes: Record<string, readonly string[]> = {
   'hash-wasm': ['shared/oci'],
   jose: ['shared/auth', 'infra'],
   'prom-client': ['infra'],
-  valibot: ['shared/oci', 'shared/auth', 'shared/registry', 'infra'],
+  valibot: ['shared', 'shared/oci', 'shared/auth', 'shared/registry', 'functions', 'infra'],
 };
 
 function sourceFiles(folder: string): string[] {

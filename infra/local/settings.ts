@@ -1,34 +1,18 @@
 // The settings of the registry on one machine: a table, read once, failing loudly at start.
 
 import * as v from 'valibot';
-
-const projects = v.pipe(
-  v.string(),
-  v.regex(
-    /^(\*|[a-z0-9][a-z0-9._/-]*(\s*,\s*[a-z0-9][a-z0-9._/-]*)*)?$/,
-    'must be project names separated by commas, or *',
-  ),
-  v.transform((text) =>
-    text === '*'
-      ? ('*' as const)
-      : new Set(
-          text
-            .split(',')
-            .map((part) => part.trim())
-            .filter(Boolean),
-        ),
-  ),
-);
+import {
+  type Environment,
+  portSchema,
+  projectsSchema,
+  type Setting,
+  settingsReader,
+} from '#shared/settings.ts';
 
 /** Variable → what it may be, what it is when it is not set, and what it means (the README's table). */
 export const settings = {
   PORT: {
-    schema: v.pipe(
-      v.string(),
-      v.regex(/^\d{1,5}$/, 'must be a port number'),
-      v.transform(Number),
-      v.maxValue(65_535, 'must be at most 65535'),
-    ),
+    schema: portSchema,
     fallback: '5000',
     meaning: 'the port; 0 takes any that is free',
   },
@@ -52,11 +36,11 @@ export const settings = {
       'the password of the user `admin`; when not set, one is made, kept with the data and printed once',
   },
   BERTH_ANONYMOUS_PULL: {
-    schema: projects,
+    schema: projectsSchema,
     fallback: '',
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
   },
-} as const;
+} as const satisfies Readonly<Record<string, Setting>>;
 
 export interface Settings {
   readonly port: number;
@@ -68,15 +52,8 @@ export interface Settings {
 }
 
 /** Reads the settings. @throws Error that names the variable and says what it must be */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const value = <N extends keyof typeof settings>(
-    name: N,
-  ): v.InferOutput<(typeof settings)[N]['schema']> => {
-    const { schema, fallback } = settings[name];
-    const result = v.safeParse(schema, environment[name] ?? fallback);
-    if (result.success) return result.output as v.InferOutput<(typeof settings)[N]['schema']>;
-    throw new Error(`${name} ${result.issues[0].message}`);
-  };
+export function readSettings(environment: Environment): Settings {
+  const value = settingsReader(settings, environment);
   return {
     port: value('PORT'),
     host: value('HOST'),

@@ -1,0 +1,60 @@
+// Settings as a table: what each variable of the environment may be, what it is when it is not set, and what it
+// means. Read once, failing loudly.
+
+import * as v from 'valibot';
+
+export interface Setting {
+  readonly schema: v.GenericSchema<string, unknown>;
+  /** What it is when it is not set; without one it must be. */
+  readonly fallback?: string;
+  /** For the documents. */
+  readonly meaning: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export type ValueOf<S extends Setting> = v.InferOutput<S['schema']>;
+
+/**
+ * Answers what a setting is.
+ * @throws Error that names the variable and says what it must be. It never tells what it is: that may be a secret
+ */
+export function settingsReader<T extends Readonly<Record<string, Setting>>>(
+  table: T,
+  environment: Environment,
+): <N extends keyof T & string>(name: N) => ValueOf<T[N]> {
+  return <N extends keyof T & string>(name: N) => {
+    const { schema, fallback, meaning } = table[name] as Setting;
+    const text = environment[name] ?? fallback;
+    if (text === undefined) throw new Error(`${name} must be set: ${meaning}`);
+    const result = v.safeParse(schema, text);
+    if (result.success) return result.output as ValueOf<T[N]>;
+    throw new Error(`${name} ${result.issues[0].message}`);
+  };
+}
+
+/** Projects whose images anyone may pull, or `*`. */
+export const projectsSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^(\*|[a-z0-9][a-z0-9._/-]*(\s*,\s*[a-z0-9][a-z0-9._/-]*)*)?$/,
+    'must be project names separated by commas, or *',
+  ),
+  v.transform((text) =>
+    text === '*'
+      ? ('*' as const)
+      : new Set(
+          text
+            .split(',')
+            .map((part) => part.trim())
+            .filter(Boolean),
+        ),
+  ),
+);
+
+export const portSchema = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,5}$/, 'must be a port number'),
+  v.transform(Number),
+  v.maxValue(65_535, 'must be at most 65535'),
+);
