@@ -15,6 +15,9 @@ export const manifestBytesMax = 4 * 1024 * 1024;
 /** A manifest up to this size lies in its document; a larger one is a blob of its own. */
 export const manifestInlineBytesMax = 512 * 1024;
 
+/** Manifests that one instance keeps, having read them: a pull by tag then costs one read. */
+export const recentManifestBytesMax = 16 * 1024 * 1024;
+
 /** Descriptors in a manifest: one transaction checks and records them all. */
 export const descriptorsMax = 1000;
 

@@ -29,6 +29,7 @@ import {
   tagKey,
 } from './layout.ts';
 import { reviewLink } from './links.ts';
+import type { ReadManifest } from './recent-manifests.ts';
 import {
   type BlobLink,
   edge,
@@ -55,11 +56,13 @@ export interface PushedManifest {
 
 /** Finds a manifest without its bytes, for HEAD. @throws RegistryError MANIFEST_UNKNOWN */
 export async function findManifest(
-  { documents }: Store,
+  { documents, recent }: Store,
   repository: Repository,
   reference: Reference,
 ): Promise<FoundManifest> {
   const digest = await resolve(documents, repository, reference);
+  const known = knownByTag(recent, repository, reference, digest);
+  if (known !== undefined) return known;
   const summary =
     digest === undefined ? undefined : await read(documents, summaryKey(repository, digest));
   if (digest === undefined || summary === undefined) throw manifestUnknown(repository, reference);
@@ -75,8 +78,10 @@ export async function readManifest(
   store: Store,
   repository: Repository,
   reference: Reference,
-): Promise<FoundManifest & { readonly bytes: Uint8Array }> {
+): Promise<ReadManifest> {
   const digest = await resolve(store.documents, repository, reference);
+  const known = knownByTag(store.recent, repository, reference, digest);
+  if (known !== undefined) return known;
   const manifest =
     digest === undefined ? undefined : await read(store.documents, manifestKey(repository, digest));
   if (digest === undefined || manifest === undefined) throw manifestUnknown(repository, reference);
@@ -87,7 +92,20 @@ export async function readManifest(
       `the manifest ${digest} of ${repository.name} is damaged: its digest is another`,
     );
   }
-  return { digest, mediaType, size, bytes };
+  const found = { digest, mediaType, size, bytes };
+  store.recent?.keep(repository, found);
+  return found;
+}
+
+/** What need not be read again: the tag that was just read points at it, so it is there. */
+function knownByTag(
+  recent: Store['recent'],
+  repository: Repository,
+  reference: Reference,
+  digest: Digest | undefined,
+): ReadManifest | undefined {
+  if (reference.kind !== 'tag' || digest === undefined) return undefined;
+  return recent?.find(repository, digest);
 }
 
 /**

@@ -1,0 +1,49 @@
+// Manifests that this instance has read lately. A manifest never changes under its digest, so what is kept is never
+// stale; but it may have been deleted meanwhile, so whoever finds one here has just read a tag that points at it: a
+// tag goes in the transaction in which its manifest does.
+
+import type { Digest } from '../oci/digest.ts';
+import { manifestInlineBytesMax, recentManifestBytesMax } from '../oci/limits.ts';
+import type { Repository } from './layout.ts';
+import type { FoundManifest } from './manifests.ts';
+
+export interface ReadManifest extends FoundManifest {
+  readonly bytes: Uint8Array;
+}
+
+export class RecentManifests {
+  /** The one that was used last stands last. */
+  readonly #kept = new Map<string, ReadManifest>();
+  #bytes = 0;
+
+  find(repository: Repository, digest: Digest): ReadManifest | undefined {
+    const key = keyOf(repository, digest);
+    const found = this.#kept.get(key);
+    if (found === undefined) return undefined;
+    this.#kept.delete(key);
+    this.#kept.set(key, found);
+    return found;
+  }
+
+  /** Keeps a manifest whose bytes were verified, and drops those longest unused where there is no room. */
+  keep(repository: Repository, manifest: ReadManifest): void {
+    if (manifest.size > manifestInlineBytesMax) return;
+    const key = keyOf(repository, manifest.digest);
+    this.#drop(key);
+    this.#kept.set(key, manifest);
+    this.#bytes += manifest.size;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= recentManifestBytesMax) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#kept.get(key)?.size ?? 0;
+    this.#kept.delete(key);
+  }
+}
+
+function keyOf({ location, name }: Repository, digest: Digest): string {
+  return `${location}\0${name}\0${digest}`;
+}
