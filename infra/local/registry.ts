@@ -2,7 +2,6 @@
 
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JWK } from 'jose';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
@@ -14,8 +13,9 @@ import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { stderrLog } from '#shared/log.ts';
 import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
+import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
-import { loadSecrets } from './secrets.ts';
+import { loadSecrets, publicPart } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
 /** The one location of a registry that knows no hosts. */
@@ -66,6 +66,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       documents,
       blobs,
       clock,
+      recent: new RecentManifests(),
       locationOf: () => location,
       directory: createDirectory(documents, adminSha256),
       policy: { anonymousPull },
@@ -87,9 +88,4 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       lock.release();
     },
   };
-}
-
-function publicPart(key: JWK): JWK {
-  const { d: _private, ...rest } = key;
-  return rest;
 }

@@ -3,7 +3,7 @@
 
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair } from 'jose';
+import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import * as v from 'valibot';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
 
@@ -36,6 +36,12 @@ export async function loadSecrets(
   const secrets = await makeSecrets(newPassword);
   await writePrivate(directory, file, JSON.stringify(secrets, undefined, 2));
   return { secrets, newPassword };
+}
+
+/** What verifies what the key signs. */
+export function publicPart(key: JWK): JWK {
+  const { d: _private, ...rest } = key;
+  return rest;
 }
 
 async function makeSecrets(password: string): Promise<Secrets> {

@@ -2,53 +2,19 @@
 
 import { startGateway } from './gateway.ts';
 import { openRegistry } from './registry.ts';
+import { greet, told, untilStopped } from './serving.ts';
 import { readSettings } from './settings.ts';
 
 /** Starts; on failure says why on standard error and ends with 1. */
 export async function main(): Promise<void> {
-  try {
-    await start();
-  } catch (error) {
-    process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
-}
-
-async function start(): Promise<void> {
-  // Whoever read the log has gone: no reason to stop.
-  process.stderr.on('error', () => undefined);
-  const settings = readSettings(process.env);
-  const registry = await openRegistry(settings);
-  const gateway = await startGateway(registry.services, settings);
-  let stopping = false;
-  const stop = () => {
-    // A second signal is from someone who does not want to wait.
-    if (stopping) process.exit(1);
-    stopping = true;
-    gateway
-      .stop()
-      .then(() => {
-        // Nothing is left to wait for, and so the process ends. (process.exit can hang while V8 compiles.)
-        registry.close();
-      })
-      .catch(() => process.exit(1));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  // Last: who reads this may send a signal.
-  greet(settings.host, gateway.port, registry.newPassword);
-}
-
-function greet(host: string, port: number, newPassword: string | undefined): void {
-  // Docker takes `localhost` for a registry without TLS, as it takes 127.0.0.0/8.
-  const name = `${host === '127.0.0.1' || host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${port}`;
-  const lines = [
-    `berth is ready on http://${name}`,
-    `  docker login ${name} -u admin`,
-    `  docker push ${name}/my-project/my-image`,
-    ...(newPassword === undefined
-      ? []
-      : [`The password of admin, which is not shown again: ${newPassword}`]),
-  ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  await told(async () => {
+    const settings = readSettings(process.env);
+    const registry = await openRegistry(settings);
+    const gateway = await startGateway(registry.services, settings);
+    untilStopped(async () => {
+      await gateway.stop();
+      registry.close();
+    });
+    greet(settings.host, gateway.port, registry.newPassword);
+  });
 }

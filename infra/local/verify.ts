@@ -5,17 +5,15 @@
 import { parseArgs } from 'node:util';
 import { type Verified, verifyAll } from '#shared/registry/verify.ts';
 import { location, openRegistry } from './registry.ts';
+import { told } from './serving.ts';
 import { readSettings } from './settings.ts';
 
 /** Verifies; ends with 1 when something is damaged, or says why it could not look. */
 export async function main(): Promise<void> {
-  try {
+  await told(async () => {
     const damaged = await verify(process.argv.slice(3));
     if (damaged > 0) process.exitCode = 1;
-  } catch (error) {
-    process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
+  });
 }
 
 async function verify(parameters: readonly string[]): Promise<number> {

@@ -14,6 +14,7 @@ import { newSecret, sha256 } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
+import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 
 export interface TestRegistry {
@@ -51,6 +52,7 @@ export async function startTestRegistry(
     documents,
     blobs,
     clock,
+    recent: new RecentManifests(),
     locationOf: () => 'local',
     directory: createDirectory(documents, sha256(adminPassword)),
     policy: { anonymousPull: options.anonymousPull ?? new Set() },

@@ -1,0 +1,42 @@
+// What a command that serves does around its serving: say where, go on until it is told to stop, and end.
+
+/** Runs a command's body; on failure says why on standard error and ends with 1. */
+export async function told(body: () => Promise<void>): Promise<void> {
+  // Whoever read the log has gone: no reason to stop.
+  process.stderr.on('error', () => undefined);
+  try {
+    await body();
+  } catch (error) {
+    process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** @param stop called at SIGINT or SIGTERM; when it resolves nothing may be left to wait for, and so the process ends */
+export function untilStopped(stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = () => {
+    // A second signal is from someone who does not want to wait.
+    if (stopping) process.exit(1);
+    stopping = true;
+    // (process.exit can hang while V8 compiles.)
+    stop().catch(() => process.exit(1));
+  };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+}
+
+/** Says that the registry is ready, and how to use it. Last: who reads this may send a signal. */
+export function greet(host: string, port: number, newPassword: string | undefined): void {
+  // Docker takes `localhost` for a registry without TLS, as it takes 127.0.0.0/8.
+  const name = `${host === '127.0.0.1' || host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${port}`;
+  const lines = [
+    `berth is ready on http://${name}`,
+    `  docker login ${name} -u admin`,
+    `  docker push ${name}/my-project/my-image`,
+    ...(newPassword === undefined
+      ? []
+      : [`The password of admin, which is not shown again: ${newPassword}`]),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
