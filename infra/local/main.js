@@ -1,4 +1,4 @@
-// What `npm start` and `npm run collect` run. Plain JavaScript that any Node understands, so that one too
+// What `npm start`, `start:google`, `collect` and `verify` run. Plain JavaScript that any Node understands, so that one too
 // old to read the rest says so instead of failing on its syntax.
 
 import module from 'node:module';
@@ -18,7 +18,12 @@ process.env['UV_THREADPOOL_SIZE'] ??= '16';
 // What is read and compiled once need not be at the next start, which takes half as long. Where it cannot be kept, nothing is lost.
 module.enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/compiled'));
 
-const commands = { start: './start.ts', collect: './collect.ts', verify: './verify.ts' };
+const commands = {
+  start: './start.ts',
+  'start:google': './google.ts',
+  collect: './collect.ts',
+  verify: './verify.ts',
+};
 const command = commands[/** @type {keyof typeof commands} */ (process.argv[2] ?? 'start')];
 import(command)
   .then(({ main }) => main())

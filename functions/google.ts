@@ -1,0 +1,145 @@
+// The composition root in the cloud: settings → Google's services → what actions may use. Each SDK is loaded when a
+// request first needs it: an instance that starts answers at once what needs none of them.
+
+import { createDirectory } from '#shared/auth/credentials.ts';
+import { createIssuer, createVerifier, type TokenIssuer } from '#shared/auth/token.ts';
+import { stderrLog } from '#shared/log.ts';
+import type { Blobs } from '#shared/ports/blobs.ts';
+import { type Clock, systemClock } from '#shared/ports/clock.ts';
+import type { Documents } from '#shared/ports/documents.ts';
+import type { Events } from '#shared/ports/events.ts';
+import type { Meter } from '#shared/ports/meter.ts';
+import { RecentManifests } from '#shared/registry/recent-manifests.ts';
+import { type Environment, settingsReader, type ValueOf } from '#shared/settings.ts';
+import { logRequests } from './observe.ts';
+import type { Services } from './services.ts';
+import { type FunctionName, functionSettings } from './settings.ts';
+
+type SettingName = keyof typeof functionSettings;
+/** What a function was given; `undefined` is what others read. */
+type Given = { readonly [N in SettingName]?: ValueOf<(typeof functionSettings)[N]> };
+
+/**
+ * Opens what a function needs of Google's services, or of their emulators where the environment names them.
+ * Nothing is asked of them before a request needs it.
+ * @param meter is told what is asked of them
+ * @throws Error that names the setting that is missing or wrong
+ */
+export async function openGoogleServices(
+  name: FunctionName,
+  environment: Environment,
+  meter?: Meter,
+): Promise<Services> {
+  const given = readGiven(name, environment);
+  const clock = systemClock;
+  const documents = lazyDocuments(() => openDocuments(given, clock, meter));
+  return {
+    documents,
+    blobs: lazyBlobs(() => openBlobs(given, clock, meter)),
+    events: lazyEvents(() => openEvents(given, meter)),
+    clock,
+    recent: new RecentManifests(),
+    locationOf: () => required(given, 'BERTH_LOCATION'),
+    directory: createDirectory(documents, given.BERTH_ADMIN_SHA256 ?? ''),
+    policy: { anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set() },
+    issuer: await issuerOf(given, clock),
+    verifier: await createVerifier(given.BERTH_TOKEN_PUBLIC_KEYS ?? [], clock),
+    stateKeys: given.BERTH_STATE_KEYS ?? [],
+    log: stderrLog,
+    observe: logRequests(stderrLog),
+    metrics: undefined,
+  };
+}
+
+function readGiven(name: FunctionName, environment: Environment): Given {
+  const read = settingsReader(functionSettings, environment);
+  const names = Object.keys(functionSettings) as SettingName[];
+  const readBy = names.filter((one) =>
+    (functionSettings[one].readBy as readonly FunctionName[]).includes(name),
+  );
+  return Object.fromEntries(readBy.map((one) => [one, read(one)])) as Given;
+}
+
+function required<N extends SettingName>(given: Given, name: N): NonNullable<Given[N]> {
+  const value = given[name];
+  if (value === undefined || value === null) throw new Error(`this function is not given ${name}`);
+  return value;
+}
+
+async function issuerOf(given: Given, clock: Clock): Promise<TokenIssuer> {
+  if (given.BERTH_TOKEN_KEY !== undefined) return createIssuer(given.BERTH_TOKEN_KEY, clock);
+  return {
+    issue: async () => {
+      throw new Error('this function does not sign tokens');
+    },
+  };
+}
+
+async function openDocuments(given: Given, clock: Clock, meter: Meter | undefined) {
+  const { openFirestoreDocuments } = await import('#shared/google/firestore-documents.ts');
+  return openFirestoreDocuments({
+    projectId: required(given, 'GOOGLE_CLOUD_PROJECT'),
+    databaseId: required(given, 'BERTH_DATABASE'),
+    clock,
+    meter,
+  });
+}
+
+async function openBlobs(given: Given, clock: Clock, meter: Meter | undefined) {
+  const { openCloudStorageBlobs } = await import('#shared/google/cloud-storage-blobs.ts');
+  const blobs = required(given, 'BERTH_BLOBS_BUCKET');
+  const staging = required(given, 'BERTH_STAGING_BUCKET');
+  return openCloudStorageBlobs({
+    buckets: () => ({ blobs, staging }),
+    signing: given.BERTH_URL_KEY,
+    clock,
+    meter,
+  });
+}
+
+async function openEvents(given: Given, meter: Meter | undefined) {
+  const { openPubSubEvents } = await import('#shared/google/pubsub-events.ts');
+  return openPubSubEvents({ projectId: required(given, 'GOOGLE_CLOUD_PROJECT'), meter });
+}
+
+/** Opens once, when it is first needed, and anew after it failed. */
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+}
+
+function lazyDocuments(open: () => Promise<Documents>): Documents {
+  const documents = once(open);
+  return {
+    get: async (key) => (await documents()).get(key),
+    list: async (options) => (await documents()).list(options),
+    names: async (options) => (await documents()).names(options),
+    transact: async (body) => (await documents()).transact(body),
+  };
+}
+
+function lazyBlobs(open: () => Promise<Blobs>): Blobs {
+  const blobs = once(open);
+  return {
+    write: async (...call) => (await blobs()).write(...call),
+    compose: async (...call) => (await blobs()).compose(...call),
+    stat: async (name) => (await blobs()).stat(name),
+    read: async (...call) => (await blobs()).read(...call),
+    readUrl: async (...call) => (await blobs()).readUrl(...call),
+    delete: async (...call) => (await blobs()).delete(...call),
+    list: async function* (prefix) {
+      yield* (await blobs()).list(prefix);
+    },
+  };
+}
+
+function lazyEvents(open: () => Promise<Events>): Events {
+  const events = once(open);
+  return { publish: async (...call) => (await events()).publish(...call) };
+}

@@ -1,0 +1,142 @@
+// The settings of the functions as they are deployed: a table. Each function is given, and reads, only what it needs.
+
+import * as v from 'valibot';
+import { projectsSchema, type Setting } from '#shared/settings.ts';
+
+/** Every function that is deployed, and how it is hosted: by the functions framework, or by our own streaming server. */
+export const deployed = {
+  token: 'framework',
+  manifests: 'framework',
+  blobs: 'framework',
+  discovery: 'framework',
+  uploads: 'streaming',
+  events: 'framework',
+  'events-sweep': 'framework',
+  collector: 'framework',
+} as const;
+
+export type FunctionName = keyof typeof deployed;
+
+/** The functions that answer for one another, and so have one and the same privilege. */
+const readers = ['manifests', 'blobs', 'discovery'] as const;
+const serving = ['token', ...readers, 'uploads'] as const;
+const storing = [...readers, 'uploads', 'collector'] as const;
+const every = Object.keys(deployed) as FunctionName[];
+
+const id = v.pipe(v.string(), v.regex(/^[a-z0-9().-][a-z0-9().:_-]*$/, 'must be an id'));
+const sha256Schema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hex'));
+
+const jwkSchema = v.looseObject({ kty: v.string(), kid: v.string() }, 'must be a key with a kid');
+
+/** JSON of that shape. What is wrong with it is not told: it may be a secret. */
+function json<T>(schema: v.GenericSchema<unknown, T>, what: string) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
+      try {
+        const result = v.safeParse(schema, JSON.parse(dataset.value));
+        if (result.success) return result.output;
+      } catch {
+        // Not JSON: told below.
+      }
+      addIssue({ message: `must be ${what}` });
+      return NEVER;
+    }),
+  );
+}
+
+interface FunctionSetting extends Setting {
+  /** Who reads it: no other function is given it. */
+  readonly readBy: readonly FunctionName[];
+  /** It is kept in Secret Manager. */
+  readonly secret?: boolean;
+}
+
+/** Variable → what it may be, what it is when it is not set, what it means and who reads it. */
+export const functionSettings = {
+  GOOGLE_CLOUD_PROJECT: {
+    schema: id,
+    meaning: 'the project of the database, the buckets and the topic',
+    readBy: every,
+  },
+  BERTH_LOCATION: {
+    schema: id,
+    fallback: 'local',
+    meaning: 'the location whose images are served',
+    readBy: every,
+  },
+  BERTH_DATABASE: {
+    schema: id,
+    fallback: '(default)',
+    meaning: 'the Firestore database',
+    readBy: every,
+  },
+  BERTH_BLOBS_BUCKET: {
+    schema: id,
+    meaning: 'the bucket of blobs',
+    readBy: storing,
+  },
+  BERTH_STAGING_BUCKET: {
+    schema: id,
+    meaning: 'the bucket of parts that uploads received, in the same place as that of blobs',
+    readBy: storing,
+  },
+  BERTH_URL_KEY: {
+    schema: v.pipe(
+      v.string(),
+      v.regex(/^([A-Z0-9]+:[A-Za-z0-9/+=]+)?$/, 'must be an HMAC key, <access id>:<secret>'),
+      v.transform((text) => {
+        const colon = text.indexOf(':');
+        if (colon === -1) return undefined;
+        return { accessId: text.slice(0, colon), secret: text.slice(colon + 1) };
+      }),
+    ),
+    fallback: '',
+    meaning:
+      'the HMAC key of Cloud Storage that signs the addresses of blobs; without one, IAM is asked to sign each',
+    readBy: readers,
+    secret: true,
+  },
+  BERTH_TOKEN_KEY: {
+    schema: json(jwkSchema, 'a private ES256 key as a JWK with a kid'),
+    meaning: 'signs tokens',
+    readBy: ['token'],
+    secret: true,
+  },
+  BERTH_TOKEN_PUBLIC_KEYS: {
+    schema: json(v.array(jwkSchema), 'a list of public ES256 keys as JWKs, each with a kid'),
+    meaning:
+      'what tokens are verified by: the key in use and, while keys rotate, the one before or after it',
+    readBy: serving,
+  },
+  BERTH_STATE_KEYS: {
+    schema: json(
+      v.pipe(
+        v.array(v.object({ id: v.string(), secret: v.pipe(v.string(), v.minLength(32)) })),
+        v.minLength(1),
+      ),
+      'a list of {id, secret}',
+    ),
+    meaning: 'sign upload sessions: the first signs, all verify',
+    readBy: ['uploads'],
+    secret: true,
+  },
+  BERTH_ADMIN_SHA256: {
+    schema: sha256Schema,
+    meaning: 'the SHA-256, in hex, of the password of the user `admin`',
+    readBy: serving,
+    secret: true,
+  },
+  BERTH_ANONYMOUS_PULL: {
+    schema: projectsSchema,
+    fallback: '',
+    meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
+    readBy: serving,
+  },
+  BERTH_TOPIC: {
+    schema: id,
+    fallback: 'gcr',
+    meaning: 'the Pub/Sub topic that changes are published on',
+    readBy: ['events', 'events-sweep'],
+  },
+} as const satisfies Readonly<Record<string, FunctionSetting>>;

@@ -1,0 +1,110 @@
+// The functions as processes of their own, each on a port of its own, started again when one dies.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '#shared/log.ts';
+
+export interface FunctionProcess {
+  /** What Node is given: its flags, the file and its arguments. */
+  readonly arguments: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface Processes {
+  /** The port of a function that runs; `undefined` while it does not. */
+  portOf(name: string): number | undefined;
+  /** Ends all, as the cloud does: SIGTERM, and ten seconds later SIGKILL. */
+  stop(): Promise<void>;
+}
+
+const readyWithinMs = 30_000;
+/** Cloud Run's: how long a process may take to end. */
+const stopWithinMs = 10_000;
+const restartAfterMs = 200;
+
+/**
+ * Starts them, and resolves when each listens.
+ * @param commands name → what is run; its port is handed over as PORT
+ * @throws Error that names the one that did not come to listen
+ */
+export async function startProcesses(
+  commands: Readonly<Record<string, FunctionProcess>>,
+  log: Log,
+): Promise<Processes> {
+  const running = new Map<string, { child: ChildProcess; port: number }>();
+  let stopping = false;
+
+  const start = async (name: string, command: FunctionProcess) => {
+    const port = await freePort();
+    const child = spawn(process.execPath, [...command.arguments], {
+      env: { ...command.environment, PORT: String(port) },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    child.once('exit', (code, signal) => {
+      if (running.get(name)?.child === child) running.delete(name);
+      if (stopping) return;
+      log('ERROR', 'a function ended', { function: name, code, signal });
+      setTimeout(() => {
+        if (stopping) return;
+        start(name, command).catch((error: unknown) =>
+          log('ERROR', 'a function does not start', { function: name, error: String(error) }),
+        );
+      }, restartAfterMs).unref();
+    });
+    await untilListening(name, child, port);
+    running.set(name, { child, port });
+  };
+
+  const stop = async () => {
+    stopping = true;
+    await Promise.all([...running.values()].map(({ child }) => end(child)));
+  };
+  try {
+    await Promise.all(Object.entries(commands).map(([name, command]) => start(name, command)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { portOf: (name) => running.get(name)?.port, stop };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const patience = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
+  await ended;
+  clearTimeout(patience);
+}
+
+async function untilListening(name: string, child: ChildProcess, port: number): Promise<void> {
+  const deadline = performance.now() + readyWithinMs;
+  while (performance.now() < deadline && child.exitCode === null && child.signalCode === null) {
+    if (await listens(port)) return;
+    await sleep(25);
+  }
+  child.kill('SIGKILL');
+  throw new Error(`the function ${name} did not come to listen`);
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,157 @@
+// What the load balancer does in the cloud: looks at a request's method, path and query, and hands it to the
+// function that answers it, which is another process here. Bodies pass through as they come, both ways.
+
+import { once } from 'node:events';
+import {
+  Agent,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type ServerResponse,
+} from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { routes } from '#functions/routes.ts';
+import { errorReply, type Reply, writeReply } from '#shared/http/reply.ts';
+import { RegistryError } from '#shared/oci/errors.ts';
+
+/** What one hop says to the next, and is not passed on (RFC 9110 section 7.6.1). */
+const hopHeaders = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+export interface Proxy {
+  /** Answers a request with what its function answers. */
+  readonly handler: (message: IncomingMessage, response: ServerResponse) => Promise<void>;
+  close(): void;
+}
+
+/**
+ * @param portOf the port that a function listens on, on this machine
+ * @param answered is told of every request that a function answered
+ */
+export function createProxy(
+  portOf: (functionName: string) => number | undefined,
+  answered: (message: IncomingMessage, status: number) => void,
+): Proxy {
+  const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+  return {
+    handler: async (message, response) => {
+      const reply = await forward(message, response, agent, portOf);
+      answered(message, reply.status);
+      await writeReply(message, response, reply, { bytesSent: 0 }).catch(() => response.destroy());
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** The function that answers: that of the first route whose path fits, or `manifests`, which says what is wrong. */
+export function functionOf(method: string, url: string): string {
+  const mark = url.indexOf('?');
+  const path = mark === -1 ? url : url.slice(0, mark);
+  if (mark !== -1 && new URLSearchParams(url.slice(mark + 1)).has('_state')) return 'uploads';
+  const isPush = (method === 'POST' || method === 'PATCH') && path.startsWith('/v2/');
+  const exact = routes.find((route) => route.path === path);
+  if (exact !== undefined) return deployedAs(exact.run);
+  if (isPush) return 'uploads';
+  const fitting = patterns.find(({ pattern }) => pattern.test(path));
+  return fitting === undefined ? 'manifests' : deployedAs(fitting.run);
+}
+
+/** Routes for who looks after one process are not deployed as a function. */
+function deployedAs(run: string): string {
+  const [name = ''] = run.split('/');
+  return name === 'operator' ? 'manifests' : name;
+}
+
+const patterns = routes.map(({ path, run }) => ({
+  run,
+  pattern: new RegExp(
+    `^${path.replace(/[.]/g, '\\$&').replace(/\{(\w+)\}/g, (_, word) => (word === 'name' ? '.+' : '[^/]+'))}$`,
+  ),
+}));
+
+async function forward(
+  message: IncomingMessage,
+  response: ServerResponse,
+  agent: Agent,
+  portOf: (functionName: string) => number | undefined,
+): Promise<Reply> {
+  const name = functionOf(message.method ?? '', message.url ?? '/');
+  const port = portOf(name);
+  if (port === undefined) return unavailable(name);
+  const upstream = request({
+    host: '127.0.0.1',
+    port,
+    agent,
+    method: message.method ?? 'GET',
+    path: message.url ?? '/',
+    headers: headersFor(message),
+    setHost: false,
+  });
+  const answer = once(upstream, 'response') as Promise<[IncomingMessage]>;
+  response.once('close', () => upstream.destroy());
+  sendBody(message, response, upstream);
+  try {
+    const [answered] = await answer;
+    return { status: answered.statusCode ?? 502, headers: headersOf(answered), body: answered };
+  } catch {
+    return response.destroyed ? { status: 499 } : unavailable(name);
+  }
+}
+
+/** The body follows once the function asks for it, where the client waits to be asked. */
+function sendBody(
+  message: IncomingMessage,
+  response: ServerResponse,
+  upstream: ReturnType<typeof request>,
+): void {
+  const send = () => {
+    // How it fails is told by the answer, or by there being none.
+    pipeline(message, upstream).catch(() => undefined);
+  };
+  if (message.headers.expect?.toLowerCase() !== '100-continue') {
+    send();
+    return;
+  }
+  upstream.flushHeaders();
+  upstream.once('continue', () => {
+    response.writeContinue();
+    send();
+  });
+}
+
+/** The client's headers as they came, twice what came twice; and what a load balancer adds. */
+function headersFor({ rawHeaders, headers, socket }: IncomingMessage): string[] {
+  const passed: string[] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (!hopHeaders.has(name.toLowerCase())) passed.push(name, rawHeaders[at + 1] ?? '');
+  }
+  if (headers['transfer-encoding'] !== undefined) passed.push('Transfer-Encoding', 'chunked');
+  if (headers['x-forwarded-proto'] === undefined) passed.push('X-Forwarded-Proto', 'http');
+  passed.push('X-Forwarded-For', socket.remoteAddress ?? '');
+  return passed;
+}
+
+function headersOf({ headers }: IncomingMessage): Record<string, string | number | undefined> {
+  const passed: OutgoingHttpHeaders = { ...headers };
+  for (const name of hopHeaders) delete passed[name];
+  return passed as Record<string, string | number | undefined>;
+}
+
+function unavailable(name: string): Reply {
+  const error = new RegistryError('UNSUPPORTED', {
+    message: `the function ${name} does not answer at this moment: try again`,
+    status: 503,
+    headers: { 'Retry-After': '1' },
+  });
+  return errorReply(error, crypto.randomUUID());
+}

@@ -1,0 +1,63 @@
+// What Eventarc and Cloud Scheduler do in the cloud: the relay is woken after changes and once in a while, the
+// collector once an hour.
+
+import { type IncomingMessage, request } from 'node:http';
+import type { Log } from '#shared/log.ts';
+
+/** How often the outbox is swept, changes or not: what a change that was not seen left is found then. */
+const sweepEveryMs = 5000;
+/** Changes that come together are told together. */
+const sweepAfterChangeMs = 50;
+const collectEveryMs = 60 * 60 * 1000;
+
+export interface Schedule {
+  /** Is told of every request that was answered: after a change the outbox is swept soon. */
+  answered(message: IncomingMessage, status: number): void;
+  stop(): void;
+}
+
+export function startSchedule(
+  portOf: (functionName: string) => number | undefined,
+  log: Log,
+): Schedule {
+  const call = (name: string) => {
+    post(portOf(name)).catch((error: unknown) =>
+      log('WARNING', 'a scheduled call failed', { function: name, error: String(error) }),
+    );
+  };
+  const sweep = () => call('events-sweep');
+  const timers = [
+    setInterval(sweep, sweepEveryMs).unref(),
+    setInterval(() => call('collector'), collectEveryMs).unref(),
+  ];
+  let soon: NodeJS.Timeout | undefined;
+  return {
+    answered: ({ method = '', url = '' }, status) => {
+      const changed = status < 300 && /^(PUT|DELETE)$/.test(method) && url.includes('/manifests/');
+      if (!changed || soon !== undefined) return;
+      soon = setTimeout(() => {
+        soon = undefined;
+        sweep();
+      }, sweepAfterChangeMs).unref();
+    },
+    stop: () => {
+      for (const timer of timers) clearInterval(timer);
+      clearTimeout(soon);
+    },
+  };
+}
+
+async function post(port: number | undefined): Promise<void> {
+  if (port === undefined) throw new Error('it does not run');
+  await new Promise<void>((resolve, reject) => {
+    const call = request({ host: '127.0.0.1', port, method: 'POST', path: '/' }, (answer) => {
+      answer.resume().once('end', () => {
+        const status = answer.statusCode ?? 0;
+        if (status < 300) resolve();
+        else reject(new Error(`it answered ${status}`));
+      });
+    });
+    call.once('error', reject);
+    call.end();
+  });
+}
