@@ -1,7 +1,9 @@
 // `npm start`: the registry on this machine, until SIGINT or SIGTERM.
 
+import type { Observe } from '#functions/observe.ts';
 import { startGateway } from './gateway.ts';
-import { openRegistry } from './registry.ts';
+import { location, openRegistry } from './registry.ts';
+import { startRelay } from './relay.ts';
 import { greet, told, untilStopped } from './serving.ts';
 import { readSettings } from './settings.ts';
 
@@ -10,9 +12,16 @@ export async function main(): Promise<void> {
   await told(async () => {
     const settings = readSettings(process.env);
     const registry = await openRegistry(settings);
-    const gateway = await startGateway(registry.services, settings);
+    const { services } = registry;
+    const relay = startRelay({ ...services, location, endpoints: settings.pushEndpoints });
+    const observe: Observe = (served) => {
+      services.observe(served);
+      relay.observe(served);
+    };
+    const gateway = await startGateway({ ...services, observe }, settings);
     untilStopped(async () => {
       await gateway.stop();
+      await relay.stop();
       registry.close();
     });
     greet(settings.host, gateway.port, registry.newPassword);
