@@ -1,48 +1,69 @@
-// Every action of the route table, by its name there.
+// Every action of the route table, by its name there, and loaded when it is first asked for: a function that starts
+// does not wait for the code of the others.
 
 import type { Action, RepositoryAction } from './action.ts';
-import { deleteBlob } from './blobs/delete.ts';
-import { getBlob } from './blobs/get.ts';
-import { catalog } from './discovery/catalog.ts';
-import { referrers } from './discovery/referrers.ts';
-import { support } from './discovery/support.ts';
-import { tags } from './discovery/tags.ts';
-import { deleteManifestOrTag } from './manifests/delete.ts';
-import { getManifest } from './manifests/get.ts';
-import { putManifest } from './manifests/put.ts';
-import { health } from './operator/health.ts';
-import { metrics } from './operator/metrics.ts';
-import { ready } from './operator/ready.ts';
-import type { ActionName } from './routes.ts';
-import { issueToken } from './token/issue.ts';
-import { appendUpload } from './uploads/append.ts';
-import { cancel } from './uploads/cancel.ts';
-import { finish } from './uploads/finish.ts';
-import { startUpload } from './uploads/start.ts';
-import { status } from './uploads/status.ts';
+import { type ActionName, type Route, routes } from './routes.ts';
 
-/** Actions of routes that name no repository. */
-export const plainActions: Partial<Record<ActionName, Action>> = {
-  'token/issue': issueToken,
-  'discovery/support': support,
-  'discovery/catalog': catalog,
-  'operator/health': health,
-  'operator/ready': ready,
-  'operator/metrics': metrics,
-};
+type ServedRoute = (typeof routes)[number];
+/** Actions of routes that name a repository. */
+type RepositoryActionName = Extract<ServedRoute, { path: `${string}{name}${string}` }>['run'];
+type PlainActionName = Exclude<ActionName, RepositoryActionName>;
 
-/** Actions of routes that do. */
-export const repositoryActions: Partial<Record<ActionName, RepositoryAction>> = {
-  'discovery/tags': tags,
-  'discovery/referrers': referrers,
-  'manifests/get': getManifest,
-  'manifests/put': putManifest,
-  'manifests/delete': deleteManifestOrTag,
-  'uploads/start': startUpload,
-  'uploads/append': appendUpload,
-  'uploads/finish': finish,
-  'uploads/status': status,
-  'uploads/cancel': cancel,
-  'blobs/get': getBlob,
-  'blobs/delete': deleteBlob,
-};
+/** An action of a route that names no repository. */
+export const plainAction = loadedOnce<Action>({
+  'token/issue': async () => (await import('./token/issue.ts')).issueToken,
+  'discovery/support': async () => (await import('./discovery/support.ts')).support,
+  'discovery/catalog': async () => (await import('./discovery/catalog.ts')).catalog,
+  'operator/health': async () => (await import('./operator/health.ts')).health,
+  'operator/ready': async () => (await import('./operator/ready.ts')).ready,
+  'operator/metrics': async () => (await import('./operator/metrics.ts')).metrics,
+} satisfies Record<PlainActionName, () => Promise<Action>>);
+
+/** An action of a route that does. */
+export const repositoryAction = loadedOnce<RepositoryAction>({
+  'discovery/tags': async () => (await import('./discovery/tags.ts')).tags,
+  'discovery/referrers': async () => (await import('./discovery/referrers.ts')).referrers,
+  'manifests/get': async () => (await import('./manifests/get.ts')).getManifest,
+  'manifests/put': async () => (await import('./manifests/put.ts')).putManifest,
+  'manifests/delete': async () => (await import('./manifests/delete.ts')).deleteManifestOrTag,
+  'uploads/start': async () => (await import('./uploads/start.ts')).startUpload,
+  'uploads/append': async () => (await import('./uploads/append.ts')).appendUpload,
+  'uploads/finish': async () => (await import('./uploads/finish.ts')).finish,
+  'uploads/status': async () => (await import('./uploads/status.ts')).status,
+  'uploads/cancel': async () => (await import('./uploads/cancel.ts')).cancel,
+  'blobs/get': async () => (await import('./blobs/get.ts')).getBlob,
+  'blobs/delete': async () => (await import('./blobs/delete.ts')).deleteBlob,
+} satisfies Record<RepositoryActionName, () => Promise<RepositoryAction>>);
+
+/** Whether a route names a repository. */
+export function namesRepository({ path }: Route): boolean {
+  return path.includes('{name}');
+}
+
+/** The function that a route belongs to: the folder of its action. */
+export function functionOf({ run }: Route): string {
+  return run.slice(0, run.indexOf('/'));
+}
+
+/**
+ * Loads actions before they are asked for, so that no request waits for code, and what is missing fails the start.
+ * @param functions those whose actions are loaded; all when left out
+ */
+export async function loadActions(functions?: readonly string[]): Promise<void> {
+  const wanted = routes.filter((route) => functions?.includes(functionOf(route)) ?? true);
+  await Promise.all(
+    wanted.map((route) => (namesRepository(route) ? repositoryAction : plainAction)(route.run)),
+  );
+}
+
+function loadedOnce<A>(
+  loaders: Readonly<Partial<Record<ActionName, () => Promise<A>>>>,
+): (run: ActionName) => Promise<A> {
+  const loaded = new Map<ActionName, A>();
+  return async (run) => {
+    const action = loaded.get(run) ?? (await loaders[run]?.());
+    if (action === undefined) throw new Error(`no action ${run}`);
+    loaded.set(run, action);
+    return action;
+  };
+}

@@ -1,8 +1,8 @@
 // The one pipeline: parse → match the route → authorise → act → write the reply. The one catch for requests.
 
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { authorise } from '#shared/auth/access.ts';
+import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import { type HttpRequest, parseRequest } from '#shared/http/request.ts';
 import { createRouter } from '#shared/http/router.ts';
@@ -11,11 +11,10 @@ import { nameCharactersMax } from '#shared/oci/limits.ts';
 import { parseRepositoryName, type RepositoryName } from '#shared/oci/reference.ts';
 import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
-import { plainActions, repositoryActions } from './actions.ts';
+import type { Action } from './action.ts';
+import { functionOf, namesRepository, plainAction, repositoryAction } from './actions.ts';
 import { type Route, routes } from './routes.ts';
 import type { Services } from './services.ts';
-
-export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**
  * Makes the handler of a function, or of all of them together.
@@ -26,19 +25,17 @@ export function serve(
   options: { readonly functions?: readonly string[] } = {},
 ): Handler {
   const { functions } = options;
-  const served = routes.filter(
-    ({ run }) => functions === undefined || functions.includes(run.slice(0, run.indexOf('/'))),
-  );
+  const served = routes.filter((route) => functions?.includes(functionOf(route)) ?? true);
   const match = createRouter(served);
   return async (message, response) => {
     const exchange = beginExchange(services, message, response);
-    response.setHeader('X-Request-Id', exchange.id);
-    response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
-    const reply = await answer(services, match, exchange).catch((error: unknown) =>
-      failure(services, error, exchange),
-    );
-    exchange.actor = reply.actor ?? exchange.actor;
     try {
+      response.setHeader('X-Request-Id', exchange.id);
+      response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
+      const reply = await answer(services, match, exchange).catch((error: unknown) =>
+        failure(services, error, exchange),
+      );
+      exchange.actor = reply.actor ?? exchange.actor;
       await writeReply(message, response, reply, exchange);
     } catch (error) {
       // The headers are out: all that is left is to break off, so that nothing cut short looks whole.
@@ -54,19 +51,15 @@ export function serve(
 /** A request on its way through the pipeline, and what has become known of it. */
 interface Exchange extends ReplyProgress {
   readonly id: string;
-  readonly message: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly message: Incoming;
+  readonly response: Outgoing;
   request?: HttpRequest;
   route?: string;
   name?: RepositoryName;
   actor?: string | undefined;
 }
 
-function beginExchange(
-  services: Services,
-  message: IncomingMessage,
-  response: ServerResponse,
-): Exchange {
+function beginExchange(services: Services, message: Incoming, response: Outgoing): Exchange {
   const started = performance.now();
   const exchange: Exchange = { id: randomUUID(), message, response, bytesSent: 0 };
   response.once('close', () => {
@@ -107,27 +100,22 @@ function goOn({ message, response }: Exchange): void {
   if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
 }
 
-function act(
+async function act(
   services: Services,
-  route: (typeof routes)[number],
-  request: HttpRequest & Parameters<NonNullable<(typeof plainActions)['token/issue']>>[0],
+  { run }: (typeof routes)[number],
+  request: Parameters<Action>[0],
   name: RepositoryName | undefined,
 ): Promise<Reply> {
-  const location = services.locationOf(request.host);
-  const ofRepository = repositoryActions[route.run];
-  if (name !== undefined && ofRepository !== undefined) {
-    return ofRepository({ ...request, repository: repositoryAt(location, name) }, services);
-  }
-  const plain = plainActions[route.run];
-  if (plain === undefined) throw new Error(`no action ${route.run}`);
-  return plain(request, services);
+  if (name === undefined) return (await plainAction(run))(request, services);
+  const repository = repositoryAt(services.locationOf(request.host), name);
+  return (await repositoryAction(run))({ ...request, repository }, services);
 }
 
 function nameOf(
-  { path }: Route,
+  route: Route,
   params: Readonly<Record<string, string>>,
 ): RepositoryName | undefined {
-  if (!path.includes('{name}')) return undefined;
+  if (!namesRepository(route)) return undefined;
   const name = parseRepositoryName(params['name'] ?? '');
   if (name !== undefined) return name;
   throw new RegistryError('NAME_INVALID', {

@@ -20,3 +20,6 @@ export interface Services extends Store, AccessServices {
   /** Figures in Prometheus' text format, or `undefined` where another system keeps them. */
   readonly metrics: (() => Promise<string>) | undefined;
 }
+
+/** Opens the services of a function, by its name. Fails where a setting or a store is not as it must be. */
+export type OpenServices = (target: string) => Promise<Services>;

@@ -1,141 +1,18 @@
 // The laptop's load balancer: one HTTP server before all functions.
 
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { loadActions } from '#functions/actions.ts';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
-import { errorEnvelope, RegistryError } from '#shared/oci/errors.ts';
-import { headerBytesMax } from '#shared/oci/limits.ts';
-
-export interface Gateway {
-  readonly port: number;
-  /** Finishes the requests in flight, for a minute at most, takes no more, and resolves when all are done. */
-  stop(): Promise<void>;
-}
-
-/** How long a connection may say nothing in the midst of a request, ours or the client's turn: joining many chunks takes a while. */
-const silenceMs = 10 * 60 * 1000;
-
-/** How long a connection that was refused stays open for its client to read why. */
-const lastWordMs = 2000;
+import { type RunningServer, startServer } from '#shared/http/server.ts';
 
 /** How long requests in flight may go on once the gateway is told to stop. */
 const stopMs = 60 * 1000;
 
+/** @throws Error that names the port when it is taken */
 export async function startGateway(
   services: Services,
   { host, port }: { host: string; port: number },
-): Promise<Gateway> {
-  const handler = serve(services);
-  /** What each connection was last asked: with pipelining, earlier answers are done before this one's. */
-  const last = new WeakMap<Duplex, ServerResponse>();
-  const answer: RequestListener = (request, response) => {
-    last.set(request.socket, response);
-    // There is nothing to upgrade to. Node reads no more of such a connection, though it is answered.
-    if (request.headers.upgrade !== undefined) response.setHeader('Connection', 'close');
-    handler(request, response).catch((error: unknown) => {
-      services.log('ERROR', 'a request was left unanswered', { error: String(error) });
-      response.destroy();
-    });
-  };
-  const server = createServer(
-    {
-      maxHeaderSize: headerBytesMax,
-      // What is missing or wrong is answered in the registry's own form, by parseRequest.
-      requireHostHeader: false,
-      // A layer takes as long as the client's line needs: silence is bounded, not the whole.
-      requestTimeout: 0,
-      headersTimeout: 60_000,
-      keepAliveTimeout: 65_000,
-    },
-    answer,
-  );
-  // 100 Continue is sent when the body is asked for: not to who may not send it. Another Expect asks for
-  // nothing that an answer would not tell.
-  server.on('checkContinue', answer);
-  server.on('checkExpectation', answer);
-  server.on('connect', (_, socket) => refuse(socket, '405 Method Not Allowed', tunnelRefused));
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const response = last.get(socket);
-    // Behind a whole request: its answer is not cut into. In the midst of one: it is not answered twice.
-    if (response?.req.complete === true && !response.writableFinished) {
-      response.once('close', () => refuseMalformed(error, socket));
-    } else if (response?.req.complete === false && response.headersSent) socket.destroy();
-    else refuseMalformed(error, socket);
-  });
-  // Who has sent all and ends his side still reads the answer. Node keeps this one switch off the options.
-  Object.assign(server, { httpAllowHalfOpen: true });
-  server.timeout = silenceMs;
-  await listen(server, host, port);
-  return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
-}
-
-const tunnelRefused = new RegistryError('UNSUPPORTED', {
-  message: 'CONNECT is not supported: this is a registry, not a proxy',
-});
-
-/** Answers what is not HTTP, or has more headers than `headerBytesMax`. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET') socket.destroy();
-  else if (error.code === 'HPE_HEADER_OVERFLOW') {
-    const message = `the headers are larger than ${headerBytesMax} bytes`;
-    const refusal = new RegistryError('SIZE_INVALID', { message });
-    refuse(socket, '431 Request Header Fields Too Large', refusal);
-  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    const message = 'the request did not come to its end in time';
-    refuse(socket, '408 Request Timeout', new RegistryError('SIZE_INVALID', { message }));
-  } else {
-    const message = 'this is not a request in HTTP/1.1';
-    refuse(socket, '400 Bad Request', new RegistryError('SIZE_INVALID', { message }));
-  }
-}
-
-/** Writes an answer in the registry's own form where no request came to be one, and ends the connection. */
-function refuse(socket: Duplex, status: string, refusal: RegistryError): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const id = crypto.randomUUID();
-  const body = errorEnvelope(refusal, id);
-  const head = [
-    `HTTP/1.1 ${status}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${id}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // A moment to read why; then it is over, whether or not the other side ends its own.
-  setTimeout(() => socket.destroy(), lastWordMs).unref();
-}
-
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) => {
-      const taken = `PORT ${port} is taken on ${host}: another program listens there`;
-      reject(error.code === 'EADDRINUSE' ? new Error(taken) : error);
-    };
-    server.once('error', fail);
-    server.listen({ host, port, backlog: 1024 }, () => {
-      server.off('error', fail);
-      resolve();
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // A connection that is kept alive becomes idle only when its request is answered.
-    const idle = setInterval(() => server.closeIdleConnections(), 50);
-    // A client that stands still would keep the process for as long as it may be silent.
-    const patience = setTimeout(() => server.closeAllConnections(), stopMs);
-    server.close((error) => {
-      clearInterval(idle);
-      clearTimeout(patience);
-      if (error === undefined) resolve();
-      else reject(error);
-    });
-  });
+): Promise<RunningServer> {
+  await loadActions();
+  return startServer(serve(services), { host, port, http2: false, stopMs });
 }

@@ -2,7 +2,7 @@
 // what was granted, and beside it what was asked for and refused, so that a refusal is told apart from a
 // scope that was never asked for.
 
-import { type CryptoKey, importJWK, type JWK, jwtVerify, SignJWT } from 'jose';
+import type { CryptoKey, JWK, jwtVerify } from 'jose';
 import * as v from 'valibot';
 import { tokenSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -37,6 +37,11 @@ export interface TokenVerifier {
 
 /** @param key the private key, as a JWK with its `kid`. Only the function `token` holds it. */
 export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer> {
+  // Loaded here: who only verifies need not know how tokens are signed.
+  const [{ importJWK }, { SignJWT }] = await Promise.all([
+    import('jose/key/import'),
+    import('jose/jwt/sign'),
+  ]);
   const privateKey = await importJWK(key, algorithm);
   return {
     issue: async (service, { subject, granted, refused }) => {
@@ -72,6 +77,10 @@ const claimsSchema = v.object({
  * @param keys public JWKs with their `kid`s; more than one while keys rotate
  */
 export async function createVerifier(keys: readonly JWK[], clock: Clock): Promise<TokenVerifier> {
+  const [{ importJWK }, jose] = await Promise.all([
+    import('jose/key/import'),
+    import('jose/jwt/verify'),
+  ]);
   const imported = new Map<string, CryptoKey>();
   for (const key of keys) {
     const publicKey = await importJWK(key, algorithm);
@@ -84,7 +93,7 @@ export async function createVerifier(keys: readonly JWK[], clock: Clock): Promis
       const known = verified.get(cacheKey);
       if (known !== undefined && known.expiresAt > clock.now()) return known.claims;
       verified.delete(cacheKey);
-      const fresh = await verifyToken(imported, service, token, clock);
+      const fresh = await verifyToken(jose.jwtVerify, imported, service, token, clock);
       if (fresh === undefined) return undefined;
       if (verified.size >= verifiedMax) verified.clear();
       verified.set(cacheKey, fresh);
@@ -94,13 +103,14 @@ export async function createVerifier(keys: readonly JWK[], clock: Clock): Promis
 }
 
 async function verifyToken(
+  verify: typeof jwtVerify,
   keys: ReadonlyMap<string, CryptoKey>,
   service: string,
   token: string,
   clock: Clock,
 ): Promise<{ claims: TokenClaims; expiresAt: number } | undefined> {
   try {
-    const { payload } = await jwtVerify(token, ({ kid }) => keyOf(keys, kid), {
+    const { payload } = await verify(token, ({ kid }) => keyOf(keys, kid), {
       algorithms: [algorithm],
       issuer,
       audience: service,

@@ -1,9 +1,9 @@
 // An answer, as plain data, and the one place that writes it to the wire.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorEnvelope, type RegistryError } from '../oci/errors.ts';
-import { drainBytesMax } from '../oci/limits.ts';
+import { drainBytesMax, lastWordMs } from '../oci/limits.ts';
 import { mediaTypes } from '../oci/media-types.ts';
+import type { Incoming, Outgoing } from './message.ts';
 
 /** What is undefined is left out. */
 export type ReplyHeaders = Readonly<Record<string, string | number | undefined>>;
@@ -44,8 +44,8 @@ export function errorReply(error: RegistryError, requestId: string): Reply {
  * or ends before its Content-Length: the connection has to be broken off then.
  */
 export async function writeReply(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Incoming,
+  response: Outgoing,
   reply: Reply,
   progress: ReplyProgress,
 ): Promise<void> {
@@ -54,7 +54,8 @@ export async function writeReply(
     const value = headers[name];
     if (value !== undefined) response.setHeader(name, value);
   }
-  if (leavesBody(request)) closeSoon(request, response);
+  // On HTTP/2 the end of the answer says it, of this request alone.
+  if (request.httpVersionMajor !== 2 && leavesBody(request)) closeSoon(request, response);
   response.statusCode = status;
   const hasBody = request.method !== 'HEAD' && status !== 204 && status !== 304;
   if (typeof body === 'string' || body instanceof Uint8Array) {
@@ -76,7 +77,7 @@ export async function writeReply(
 /** Sends pieces no faster than the client takes them, each before the next is asked for; stops when the client is gone. */
 async function pipe(
   body: AsyncIterable<Uint8Array>,
-  response: ServerResponse,
+  response: Outgoing,
   progress: ReplyProgress,
 ): Promise<void> {
   let goOn = () => {};
@@ -95,7 +96,7 @@ async function pipe(
  * Whether more is still to come of the request than is worth draining, or nobody knows whether it comes:
  * who waits for 100 Continue may send the body after another answer, or not (RFC 9110 section 10.1.1).
  */
-function leavesBody(request: IncomingMessage): boolean {
+function leavesBody(request: Incoming): boolean {
   if (request.complete) return false;
   if (request.headers.expect !== undefined && !request.readableDidRead) return true;
   const length = request.headers['content-length'];
@@ -105,10 +106,10 @@ function leavesBody(request: IncomingMessage): boolean {
 }
 
 /** Tells the client that its body is not wanted, leaves it a moment to read why, and ends the connection. */
-function closeSoon(request: IncomingMessage, response: ServerResponse): void {
+function closeSoon(request: Incoming, response: Outgoing): void {
   response.setHeader('Connection', 'close');
   response.once('finish', () => {
     request.resume();
-    setTimeout(() => request.destroy(), 2000).unref();
+    setTimeout(() => request.destroy(), lastWordMs).unref();
   });
 }

@@ -1,8 +1,9 @@
 // A request, as the actions see it: parsed once at the edge, free of the host it came through.
 
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { RegistryError } from '../oci/errors.ts';
 import { urlCharactersMax } from '../oci/limits.ts';
+import type { Incoming } from './message.ts';
 
 export interface RequestBody {
   /** How many bytes have come so far, of those that were asked for. */
@@ -21,7 +22,7 @@ export interface HttpRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** `Host`: names the service, as tokens do in their audience. */
+  /** `Host`, or HTTP/2's `:authority`: names the service, as tokens do in their audience. */
   readonly host: string;
   /** `scheme://host` as the client wrote it. */
   readonly origin: string;
@@ -30,16 +31,13 @@ export interface HttpRequest {
 
 const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
-/** What functions-framework has read already stands in `rawBody`. */
-type Message = IncomingMessage & { readonly rawBody?: Buffer };
-
 /**
- * Reads what a server of node:http hands over, or functions-framework, which has read the body already.
+ * Reads what a server hands over.
  * @param beforeBody called when the body is asked for, before it is read: the moment for 100 Continue
  * @throws RegistryError when the URL or the Host header is not one a client would send
  */
 export function parseRequest(
-  message: Message,
+  message: Incoming,
   beforeBody: () => void = () => undefined,
 ): HttpRequest {
   const { method = 'GET', url = '/', headers } = message;
@@ -64,40 +62,52 @@ export function parseRequest(
   };
 }
 
-/** One Host header, neither none nor two (RFC 9112 section 3.2): who reads the other one must not differ. */
-function parseHost({ headers, rawHeaders }: Message): string {
-  const host = headers.host?.toLowerCase() ?? '';
+/**
+ * One Host header, neither none nor two (RFC 9112 section 3.2), and on HTTP/2 the same as `:authority` where both are
+ * there (RFC 9113 section 8.3.1): who reads the other one must not differ.
+ */
+function parseHost({ headers, rawHeaders }: Incoming): string {
+  const hosts = { host: [] as string[], ':authority': [] as string[] };
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = [rawHeaders[at]?.toLowerCase(), rawHeaders[at + 1]];
+    if (name === 'host' || name === ':authority') hosts[name].push(value.toLowerCase());
+  }
+  const host = hosts[':authority'][0] ?? headers.host?.toLowerCase() ?? '';
   if (!hostPattern.test(host)) {
     throw new RegistryError('NAME_INVALID', { message: 'the Host header must be a host name' });
   }
-  let hosts = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] ?? '';
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-  }
-  if (hosts <= 1) return host;
+  if (hosts.host.length <= 1 && (hosts.host[0] ?? host) === host) return host;
   throw new RegistryError('NAME_INVALID', { message: 'there must be one Host header only' });
 }
 
-function bodyOf(message: Message, beforeBody: () => void): RequestBody {
+function bodyOf(message: Incoming, beforeBody: () => void): RequestBody {
   const { headers } = message;
-  const announced = headers['content-length'];
-  const length = announced === undefined ? undefined : Number(announced);
+  const length = announcedLength(message);
   let received = 0;
   async function* stream(): AsyncGenerator<Uint8Array> {
     refuseEncoded(headers);
-    beforeBody();
-    for await (const bytes of message.rawBody === undefined ? message : [message.rawBody]) {
+    const { rawBody } = message;
+    // Whoever waited for 100 Continue was told so when the framework read the body.
+    if (rawBody === undefined) beforeBody();
+    for await (const bytes of rawBody === undefined ? message : [rawBody]) {
       received += bytes.length;
       yield bytes;
     }
   }
   return {
     received: () => received,
-    length: headers['transfer-encoding'] === undefined ? (length ?? 0) : undefined,
+    length,
     stream,
     bytes: (max) => readAll(stream(), max, length),
   };
+}
+
+/** HTTP/1.1 has no body without a header that says so; HTTP/2 has none where the headers end the stream. */
+function announcedLength({ headers, httpVersionMajor, complete }: Incoming): number | undefined {
+  const { 'content-length': announced, 'transfer-encoding': encoding } = headers;
+  if (encoding !== undefined) return undefined;
+  if (announced !== undefined) return Number(announced);
+  return httpVersionMajor !== 2 || complete ? 0 : undefined;
 }
 
 /** Digests are of the bytes as they come. A body that is encoded would have to be decoded, and hides its size. */

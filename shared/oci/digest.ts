@@ -1,7 +1,7 @@
 // Digests: `algorithm:encoded`, image specification "Digests". sha256 and sha512, the registered ones.
 
 import { createHash, type Hash } from 'node:crypto';
-import { createSHA256, createSHA512, type IHasher } from 'hash-wasm';
+import type { IHasher } from 'hash-wasm';
 
 export type Algorithm = 'sha256' | 'sha512';
 
@@ -67,6 +67,8 @@ export function startHash(algorithm: Algorithm): Hasher {
  * @throws Error when `saved` was written by another version of the hasher; the caller hashes anew.
  */
 export async function resumableHash(algorithm: Algorithm, saved?: string): Promise<Hasher> {
+  // Loaded by who needs it: few uploads announce chunks.
+  const { createSHA256, createSHA512 } = await import('hash-wasm');
   const hash: IHasher = await (algorithm === 'sha256' ? createSHA256() : createSHA512());
   hash.init();
   if (saved !== undefined) hash.load(Buffer.from(saved, 'base64'));

@@ -91,3 +91,43 @@ export const relaysAtOnce = 8;
 
 /** A body left unread that is drained, so that the connection can be used again; above, it is closed. */
 export const drainBytesMax = 1024 * 1024;
+
+/** How long a connection may take to send a request's headers, or to say which protocol it speaks. */
+export const headersMs = 60_000;
+
+/** How long a connection is kept on which nothing is asked. Load balancers keep theirs for 60 seconds. */
+export const idleMs = 65_000;
+
+/** How long nothing may be said in the midst of a request, ours or the client's turn: joining many chunks takes a while. */
+export const silenceMs = 10 * 60 * 1000;
+
+/** How long a connection that is over stays open for its client to read why. */
+export const lastWordMs = 2000;
+
+/** Requests at once on one connection of HTTP/2. More have to wait, or come on another. */
+export const streamsMax = 100;
+
+/**
+ * Bytes of a request that HTTP/2 lets come before they are read, of one request and of all on a connection. A request
+ * whose body waits for the store holds so much in memory at most.
+ */
+export const streamWindowBytes = 1024 * 1024;
+export const connectionWindowBytes = 8 * 1024 * 1024;
+
+/** Fields in the headers of one request of HTTP/2. */
+export const headerFieldsMax = 128;
+
+/** What a connection of HTTP/2 may take of memory for headers and answers not yet sent: above, new requests are refused. */
+export const connectionMemoryMebibytesMax = 10;
+
+/** Requests that a connection of HTTP/2 may take back: so many at once, and so many a second. Above, it is ended. */
+export const resetStreamsBurst = 1000;
+export const resetStreamsPerSecond = 33;
+
+/** Requests beyond `streamsMax` and frames that make no sense, for which a connection of HTTP/2 is ended. */
+export const refusedStreamsMax = 100;
+export const invalidFramesMax = 1000;
+
+/** Settings in one frame of HTTP/2, and pings that wait for their answer. */
+export const settingsMax = 32;
+export const unansweredPingsMax = 10;
