@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { deployed, type FunctionName, functionSettings } from '#functions/settings.ts';
 import { sha256 } from '#shared/auth/robots.ts';
-import { serveHttp } from '#shared/http/server.ts';
+import { startServer } from '#shared/http/server.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Environment } from '#shared/settings.ts';
 import { type FunctionProcess, startProcesses } from './processes.ts';
@@ -17,6 +17,9 @@ import { greet, told, untilStopped } from './serving.ts';
 import { readSettings, type Settings } from './settings.ts';
 
 const root = join(import.meta.dirname, '../..');
+
+/** How long requests in flight may go on once the gateway is told to stop. */
+const stopMs = 60 * 1000;
 
 /** Of the environment, what is every process's, whatever it does. */
 const passedOn =
@@ -31,7 +34,12 @@ export async function main(): Promise<void> {
     const processes = await startProcesses(commandsFor(environment), stderrLog);
     const schedule = startSchedule(processes.portOf, stderrLog);
     const proxy = createProxy(processes.portOf, schedule.answered);
-    const gateway = await serveHttp(proxy.handler, { ...settings, log: stderrLog });
+    const gateway = await startServer(proxy.handler, {
+      host: settings.host,
+      port: settings.port,
+      http2: false,
+      stopMs,
+    });
     untilStopped(async () => {
       await gateway.stop();
       schedule.stop();

@@ -4,13 +4,14 @@
 import { once } from 'node:events';
 import {
   Agent,
+  type ClientRequest,
   type IncomingMessage,
   type OutgoingHttpHeaders,
   request,
-  type ServerResponse,
 } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { routes } from '#functions/routes.ts';
+import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, writeReply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 
@@ -29,7 +30,7 @@ const hopHeaders = new Set([
 
 export interface Proxy {
   /** Answers a request with what its function answers. */
-  readonly handler: (message: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readonly handler: Handler;
   close(): void;
 }
 
@@ -39,7 +40,7 @@ export interface Proxy {
  */
 export function createProxy(
   portOf: (functionName: string) => number | undefined,
-  answered: (message: IncomingMessage, status: number) => void,
+  answered: (message: Incoming, status: number) => void,
 ): Proxy {
   const agent = new Agent({ keepAlive: true, maxSockets: 512 });
   return {
@@ -79,8 +80,8 @@ const patterns = routes.map(({ path, run }) => ({
 }));
 
 async function forward(
-  message: IncomingMessage,
-  response: ServerResponse,
+  message: Incoming,
+  response: Outgoing,
   agent: Agent,
   portOf: (functionName: string) => number | undefined,
 ): Promise<Reply> {
@@ -108,11 +109,7 @@ async function forward(
 }
 
 /** The body follows once the function asks for it, where the client waits to be asked. */
-function sendBody(
-  message: IncomingMessage,
-  response: ServerResponse,
-  upstream: ReturnType<typeof request>,
-): void {
+function sendBody(message: Incoming, response: Outgoing, upstream: ClientRequest): void {
   const send = () => {
     // How it fails is told by the answer, or by there being none.
     pipeline(message, upstream).catch(() => undefined);
@@ -129,7 +126,7 @@ function sendBody(
 }
 
 /** The client's headers as they came, twice what came twice; and what a load balancer adds. */
-function headersFor({ rawHeaders, headers, socket }: IncomingMessage): string[] {
+function headersFor({ rawHeaders, headers, socket }: Incoming): string[] {
   const passed: string[] = [];
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? '';
@@ -137,7 +134,7 @@ function headersFor({ rawHeaders, headers, socket }: IncomingMessage): string[] 
   }
   if (headers['transfer-encoding'] !== undefined) passed.push('Transfer-Encoding', 'chunked');
   if (headers['x-forwarded-proto'] === undefined) passed.push('X-Forwarded-Proto', 'http');
-  passed.push('X-Forwarded-For', socket.remoteAddress ?? '');
+  if (socket?.remoteAddress !== undefined) passed.push('X-Forwarded-For', socket.remoteAddress);
   return passed;
 }
 

@@ -1,7 +1,8 @@
 // What Eventarc and Cloud Scheduler do in the cloud: the relay is woken after changes and once in a while, the
 // collector once an hour.
 
-import { type IncomingMessage, request } from 'node:http';
+import { request } from 'node:http';
+import type { Incoming } from '#shared/http/message.ts';
 import type { Log } from '#shared/log.ts';
 
 /** How often the outbox is swept, changes or not: what a change that was not seen left is found then. */
@@ -12,7 +13,7 @@ const collectEveryMs = 60 * 60 * 1000;
 
 export interface Schedule {
   /** Is told of every request that was answered: after a change the outbox is swept soon. */
-  answered(message: IncomingMessage, status: number): void;
+  answered(message: Incoming, status: number): void;
   stop(): void;
 }
 

@@ -15,6 +15,8 @@ export interface Incoming extends AsyncIterable<Uint8Array> {
   readonly readableDidRead: boolean;
   /** The whole body, where functions-framework has read it. */
   readonly rawBody?: Uint8Array | undefined;
+  /** Who is at the other end. */
+  readonly socket?: { readonly remoteAddress?: string | undefined } | undefined;
   /** Lets go of what comes. */
   resume(): unknown;
   destroy(): unknown;
