@@ -4,12 +4,24 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { RegistryError } from '../oci/errors.ts';
 import { urlCharactersMax } from '../oci/limits.ts';
 
+/**
+ * The client went away in the midst of its body. Told from a store whose connection breaks off, whose error
+ * would have the same code.
+ */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+
+  constructor(cause: unknown) {
+    super('the client went away', { cause });
+  }
+}
+
 export interface RequestBody {
   /** How many bytes have come so far, of those that were asked for. */
   received(): number;
   /** `Content-Length`; `undefined` when the body's length is not announced. */
   readonly length: number | undefined;
-  /** The bytes as they come. Throws when the client goes away before the end. Can be taken once. */
+  /** The bytes as they come. Throws ClientGone when the client goes away before the end. Can be taken once. */
   stream(): AsyncIterable<Uint8Array>;
   /** The whole body. @throws RegistryError SIZE_INVALID (413) when it is larger than `max` */
   bytes(max: number): Promise<Buffer>;
@@ -87,9 +99,13 @@ function bodyOf(message: Message, beforeBody: () => void): RequestBody {
   async function* stream(): AsyncGenerator<Uint8Array> {
     refuseEncoded(headers);
     beforeBody();
-    for await (const bytes of message.rawBody === undefined ? message : [message.rawBody]) {
-      received += bytes.length;
-      yield bytes;
+    try {
+      for await (const bytes of message.rawBody === undefined ? message : [message.rawBody]) {
+        received += bytes.length;
+        yield bytes;
+      }
+    } catch (cause) {
+      throw new ClientGone(cause);
     }
   }
   return {
