@@ -69,14 +69,18 @@ export async function appendChunk(
   const before = await openUpload(store, session);
   checkChunk(before, chunk, location);
   const after = await receive(store, session, before, chunk);
+  const received = after.parts.slice(before.parts.length);
   try {
     await store.documents.transact(async (transaction) => {
       const current = await openUpload(store, session, transaction);
+      // It runs again, though it was committed: the answer to that was lost.
+      if (received.some((part) => holds(current, part))) return;
       if (current.offset !== before.offset) throw outOfOrder(location, current.offset);
       writeUpload(transaction, session, after);
     });
   } catch (error) {
-    await discard(store, after.parts.slice(before.parts.length));
+    // Any other failure may hide that the part was recorded. If it was not, it expires.
+    if (error instanceof RegistryError) await discard(store, received);
     throw error;
   }
   return after.offset;
@@ -142,6 +146,10 @@ export async function openUpload(
   const upload = await readUpload(reads, session);
   if (upload.closed !== undefined) throw uploadUnknown();
   return upload;
+}
+
+function holds({ parts }: UploadRecord, { object }: UploadRecord['parts'][number]): boolean {
+  return parts.some((part) => part.object.join('/') === object.join('/'));
 }
 
 function checkChunk(upload: UploadRecord, { range, length }: Chunk, location: string): void {
