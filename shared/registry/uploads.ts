@@ -175,10 +175,12 @@ async function receive(
   }
   const hasher = await hasherFor(before, chunk, algorithm);
   const object = partObject(session.repository, session.id);
-  const stored = await blobs.write(object, hashed(checkedBody(chunk), hasher), {
+  const written = await blobs.write(object, hashed(checkedBody(chunk), hasher), {
     ifGeneration: absent,
   });
-  if (stored === undefined) throw new Error(`a new part's name is taken: ${object.join('/')}`);
+  // The name is this part's alone: where it is taken, a write that was repeated met itself.
+  const stored = written ?? (await blobs.stat(object));
+  if (stored === undefined) throw new Error(`a new part is gone: ${object.join('/')}`);
   return {
     offset: before.offset + stored.size,
     parts: [...before.parts, { object, size: stored.size }],
