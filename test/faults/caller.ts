@@ -13,7 +13,7 @@ import type { Call, Door, Exchange } from './door.ts';
 import type { Faults } from './faults.ts';
 import { faultyBlobs } from './faulty-blobs.ts';
 import { faultyDocuments } from './faulty-documents.ts';
-import { checkForm, tell } from './form.ts';
+import { checkForm, tell, tellCall } from './form.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 /** What the clients of a run have in common. */
@@ -34,8 +34,8 @@ export interface Stage {
 }
 
 export interface Asked extends Call {
-  /** Statuses that may be answered where no fault strikes. */
-  readonly allowed: readonly number[];
+  /** Statuses that may be answered where no fault strikes: asked for when the answer has come. */
+  readonly allowed: readonly number[] | (() => readonly number[]);
   /** What it is to change: it must have, when it is answered 2xx. */
   readonly change?: Change;
   /** The session whose request it is. */
@@ -74,7 +74,7 @@ export class Caller {
     const { door, location, told, book, turn } = this.stage;
     try {
       const { answer } = await this.#client.request(
-        `${call.method} ${call.path.replace(/\?_state=[^&]+/, '')}`,
+        tellCall(call),
         async (store) => door.send(this.#faulty(store, struck), location, call),
         {
           mayFail: [],
@@ -89,7 +89,10 @@ export class Caller {
       return answer === undefined || answer.status >= 500 ? undefined : answer;
     } catch (error) {
       if (!(error instanceof Lost)) throw error;
-      if (asked.session !== undefined) asked.session.isSpoiled = true;
+      if (asked.session !== undefined) {
+        asked.session.isSpoiled = true;
+        asked.session.isGivenUp = true;
+      }
       return undefined;
     }
   }
@@ -151,7 +154,8 @@ export class Caller {
       if (!holds) throw new Violation(`${what}: ${tell(exchange)}`);
     };
     const { status } = answer;
-    demand(asked.allowed.includes(status), 'not an answer that may be given');
+    const allowed = typeof asked.allowed === 'function' ? asked.allowed() : asked.allowed;
+    demand(allowed.includes(status), 'not an answer that may be given');
     if (change !== undefined && status < 300) {
       demand(book.isDone(change), 'answered as done, and it was not');
     }

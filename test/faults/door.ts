@@ -24,11 +24,25 @@ export interface Call {
 }
 
 /** A call, what it was answered, and what the registry logged of it. */
-export interface Exchange {
+export class Exchange {
   readonly call: Call;
   /** `undefined` when the connection broke off before the answer was whole. */
   readonly answer: Answer | undefined;
   readonly logged: readonly string[];
+
+  constructor(call: Call, answer: Answer | undefined, logged: readonly string[]) {
+    this.call = call;
+    this.answer = answer;
+    this.logged = logged;
+  }
+
+  /** The answer, in a line. */
+  toString(): string {
+    if (this.answer === undefined) return 'broke off';
+    const { status, headers, body } = this.answer;
+    const range = headers['range'] === undefined ? '' : ` Range: ${headers['range']}`;
+    return `${status}${range} ${status < 400 ? '' : body.subarray(0, 300)}`.trim();
+  }
 }
 
 /** What all calls have in common. */
@@ -76,9 +90,9 @@ export class Door {
     const headers = { ...call.headers, 'x-call': id };
     try {
       const answer = await send(`http://127.0.0.1:${port}`, { ...call, headers });
-      return { call, answer, logged };
+      return new Exchange(call, answer, logged);
     } catch {
-      return { call, answer: undefined, logged };
+      return new Exchange(call, undefined, logged);
     } finally {
       this.#open.delete(id);
     }

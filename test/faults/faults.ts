@@ -25,6 +25,8 @@ export type Fate<O extends Operation> = (typeof fates)[O][number];
 
 /** How a fault is planned: by numbers, whatever the operation turns out to be. */
 export interface PlannedFault {
+  /** It strikes operations of this kind alone, and counts no others. */
+  readonly only?: Operation | undefined;
   /** So many operations go well since the fault before. */
   readonly after: number;
   /** Chooses among the fates of the operation, around and around. */
@@ -81,7 +83,8 @@ export class Faults {
   /** An operation begins: the fault that strikes it, or `undefined` when it goes well. */
   strike<O extends Operation>(operation: O, what: string): Fault<O> | undefined {
     const [next] = this.#planned;
-    if (next === undefined || this.#well < next.after) {
+    if (next === undefined || (next.only ?? operation) !== operation) return undefined;
+    if (this.#well < next.after) {
       this.#well += 1;
       return undefined;
     }
@@ -94,6 +97,12 @@ export class Faults {
     this.#note(`FAULT ${what}: ${fate}, after ${next.seconds} s`);
     return { fate, error: fate === 'full' ? full() : failure(next) };
   }
+}
+
+/** A fault that strikes the first operation of its kind, or one of those after it. */
+export function faultAt<O extends Operation>(only: O, fate: Fate<O>, after = 0): PlannedFault {
+  const choices: readonly Fate<O>[] = fates[only];
+  return { only, after, fate: choices.indexOf(fate), failure: 0, seconds: 0 };
 }
 
 function failure(planned: PlannedFault): Error {

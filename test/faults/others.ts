@@ -20,7 +20,12 @@ export async function quit(caller: Caller, { into }: Quitter): Promise<void> {
   const allowed = [202, 404];
   await caller.ask({ method: 'PATCH', path: location, body: 'never mind', allowed, session });
   await cancel(caller, session);
-  await caller.persist({ method: 'GET', path: location, allowed: [404], session });
+  await caller.persist({
+    method: 'GET',
+    path: location,
+    allowed: () => (session.isOld(stage.clock.now()) ? [404, 204] : [404]),
+    session,
+  });
 }
 
 export async function read(caller: Caller, { from, tag }: Reader): Promise<void> {
@@ -83,9 +88,10 @@ export async function remove(caller: Caller, deleter: Deleter): Promise<void> {
 }
 
 /** Runs the collector; a run that failed, whole or in part, is repeated. */
-export async function collect(caller: Caller, { times }: Collector): Promise<void> {
-  const { location } = caller.stage;
+export async function collect(caller: Caller, { times, seconds }: Collector): Promise<void> {
+  const { location, clock } = caller.stage;
   for (let time = 1; time <= times; time += 1) {
+    clock.advance(seconds * 1000);
     await caller.until(async () => {
       const collected = await caller.run('collect', (store) => collectOnce(store, location));
       return collected?.failures.length === 0 ? true : undefined;

@@ -1,6 +1,7 @@
 // Plans, as fast-check makes them of a seed: who takes part, how things stand, who goes on when, and the faults.
 
 import fc from 'fast-check';
+import { graceSeconds } from '#shared/oci/limits.ts';
 import type { Plan as ModelPlan } from '#test/model/model.ts';
 import { beginnings, survivedSchedule } from '#test/model/plan.ts';
 import type { Event } from '#test/model/schedule.ts';
@@ -11,7 +12,7 @@ import {
   type TagName,
   tagNames,
 } from '#test/model/universe.ts';
-import { failures, type PlannedFault } from './faults.ts';
+import { failures, type Operation, type PlannedFault } from './faults.ts';
 
 export interface Pusher {
   readonly kind: 'pusher';
@@ -54,6 +55,8 @@ export interface Deleter {
 export interface Collector {
   readonly kind: 'collector';
   readonly times: number;
+  /** So long it waits before each time. */
+  readonly seconds: number;
 }
 
 export type Actor = Pusher | Quitter | Reader | Deleter | Collector;
@@ -68,7 +71,11 @@ export interface Plan {
 
 const oneOf = <T>(...choices: readonly T[]) => fc.constantFrom(...choices);
 
-const image = oneOf<ImageName>('red', 'red', 'red', 'blue', 'blue', 'red', 'blue', 'big');
+const image = fc.oneof(
+  { weight: 8, arbitrary: oneOf<ImageName>('red', 'blue') },
+  // Half a megabyte is slow.
+  { weight: 1, arbitrary: fc.constant<ImageName>('big') },
+);
 const repository = oneOf<RepositoryNickname>('one/a', 'one/a', ...repositoryNames);
 const tag = oneOf(...tagNames);
 
@@ -105,6 +112,7 @@ const deleter: fc.Arbitrary<Deleter> = fc.record({
 const collector: fc.Arbitrary<Collector> = fc.record({
   kind: fc.constant('collector'),
   times: oneOf(1, 3),
+  seconds: oneOf(0, graceSeconds + 1),
 });
 
 const actors: fc.Arbitrary<readonly Actor[]> = fc.array(
@@ -115,10 +123,19 @@ const actors: fc.Arbitrary<readonly Actor[]> = fc.array(
     { weight: 2, arbitrary: deleter },
     { weight: 2, arbitrary: collector },
   ),
-  { minLength: 1, maxLength: 4, size: 'max' },
+  { minLength: 1, maxLength: 3, size: 'max' },
 );
 
 const fault: fc.Arbitrary<PlannedFault> = fc.record({
+  // Most operations are plain reads, of which there is little to fear.
+  only: oneOf<Operation | undefined>(
+    undefined,
+    undefined,
+    'transact',
+    'transact',
+    'write',
+    'bytes',
+  ),
   after: oneOf(0, 0, 1, 2, 3, 5, 8, 13, 21, 34),
   fate: fc.nat({ max: 59 }),
   failure: fc.nat({ max: failures.length - 1 }),

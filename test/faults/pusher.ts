@@ -1,7 +1,6 @@
 // Clients that push, each as a kind of real client does, and what they do about faults.
 
 import type { Digest } from '#shared/oci/digest.ts';
-import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import type { Repository } from '#shared/registry/layout.ts';
 import { images, repositoryOf, tagOf } from '#test/model/universe.ts';
 import type { Answer } from '#test/support/calls.ts';
@@ -125,7 +124,7 @@ class Upload {
       const isPatch = end !== undefined && this.#offset < this.#blob.bytes.length;
       const answer = await (isPatch ? this.#patch(end) : this.#put());
       if (answer?.status === 201) return true;
-      if (answer?.status === 404) return undefined;
+      if (answer?.status === 404 || answer?.status === 400) return undefined;
       if (answer?.status === 202 || answer?.status === 416) this.#offset = received(answer);
       if (answer?.status === 416) this.#announces = true;
       if (answer === undefined && !(await this.#goesOn())) return undefined;
@@ -135,30 +134,28 @@ class Upload {
 
   async #patch(end: number): Promise<Answer | undefined> {
     const body = this.#blob.bytes.subarray(this.#offset, end);
-    const { isSpoiled } = this.#session;
     return this.#caller.ask({
       method: 'PATCH',
       path: this.#session.location,
       headers: this.#rangeOf(body),
       body,
-      allowed: [202, ...(isSpoiled ? [416] : []), ...this.#gone()],
+      allowed: () => [202, ...this.#elsewhere(), ...this.#over()],
       session: this.#session,
     });
   }
 
   async #put(): Promise<Answer | undefined> {
     const session = this.#session;
-    const { repository, location, isSpoiled } = session;
+    const { repository, location, sent } = session;
     const { digest, bytes } = this.#blob;
     const body = bytes.subarray(this.#offset);
-    const gone = this.#gone();
-    session.mayBeOver = true;
+    sent.puts += 1;
     const answer = await this.#caller.ask({
       method: 'PUT',
       path: `${location}&digest=${digest}`,
       headers: this.#rangeOf(body),
       body,
-      allowed: [201, 503, ...(isSpoiled ? [416] : []), ...gone],
+      allowed: () => [201, 503, ...this.#elsewhere(), ...this.#mixed(), ...this.#lost()],
       session,
       promises: { repository, digest },
     });
@@ -181,7 +178,7 @@ class Upload {
         const { status, headers } = await this.#caller.persist({
           method: 'GET',
           path: this.#session.location,
-          allowed: [204, ...this.#gone()],
+          allowed: () => [204, ...this.#over()],
           session: this.#session,
         });
         if (status !== 204) return false;
@@ -196,22 +193,47 @@ class Upload {
     return { 'content-range': `${this.#offset}-${this.#offset + body.length - 1}` };
   }
 
-  /** 404, where the session may be over: a request that was to end it was sent, or it is a day old. */
-  #gone(): readonly number[] {
-    const isOld = this.#caller.stage.clock.now() - this.#session.startedAt >= oldMs;
-    return this.#session.mayBeOver || isOld ? [404] : [];
+  /** 416, where another request may have written to the session, or it has been forgotten. */
+  #elsewhere(): readonly number[] {
+    return this.#session.isSpoiled || this.#isOld() ? [416] : [];
+  }
+
+  /** 400, where bytes that did not say where they belong may have come late, or have been forgotten. */
+  #mixed(): readonly number[] {
+    const isMixed = this.#session.isGivenUp && this.#pusher.as !== 'chunks';
+    return isMixed || this.#isOld() ? [400] : [];
+  }
+
+  /** 404, where a request was sent that ends the session, or it is old. */
+  #over(): readonly number[] {
+    const { puts, cancels } = this.#session.sent;
+    return puts + cancels > 0 || this.#isOld() ? [404] : [];
+  }
+
+  /** 404 to a PUT: one that was done is answered 201 again, as long as the blob is there. */
+  #lost(): readonly number[] {
+    const { puts, cancels } = this.#session.sent;
+    const isDeleted = puts > 1 && this.#caller.stage.somethingIsDeleted;
+    return cancels > 0 || isDeleted || this.#isOld() ? [404] : [];
+  }
+
+  #isOld(): boolean {
+    return this.#session.isOld(this.#caller.stage.clock.now());
   }
 }
 
-/** Requests may still be under way when the session's age is over. */
-const oldMs = (sessionSecondsMax * 1000) / 2;
-
-/** Cancels a session, for certain. */
+/** Cancels a session that may be over already. */
 export async function cancel(caller: Caller, session: Session): Promise<void> {
   const { location } = session;
-  session.mayBeOver = true;
-  await caller.persist({ method: 'DELETE', path: location, allowed: [204, 404], session });
-  session.isEnded = true;
+  session.sent.cancels += 1;
+  const { status } = await caller.persist({
+    method: 'DELETE',
+    path: location,
+    allowed: [204, 404],
+    session,
+  });
+  // 404 may mean as well that it is too old: its parts expire then, as it did.
+  session.isEnded ||= status === 204;
 }
 
 /** The bytes that an answer says were received. */

@@ -1,5 +1,6 @@
 // The book of upload sessions: none is stuck, and what they received goes with them.
 
+import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
 import type { Document } from '#shared/ports/documents.ts';
 import type { Repository } from '#shared/registry/layout.ts';
@@ -15,15 +16,25 @@ export class Session {
   readonly startedAt: number;
   /** A request of it met a fault or lost its client: what it wrote may be anybody's guess. */
   isSpoiled = false;
+  /** A client gave up waiting for a request of it, which may still be under way. */
+  isGivenUp = false;
   /** It was finished or cancelled, and a client was told so. */
   isEnded = false;
-  /** A request was sent that ends it. */
-  mayBeOver = false;
+  /** So many PUTs were sent that close it, and DELETEs that cancel it. */
+  readonly sent = { puts: 0, cancels: 0 };
 
   constructor(repository: Repository, location: string, startedAt: number) {
     this.repository = repository;
     this.location = location;
     this.startedAt = startedAt;
+  }
+
+  /**
+   * Whether a request that is under way may see it forgotten, by half a day's wait or more. What such a request
+   * is answered is anybody's guess; where Berth is deployed it would have been ended long before.
+   */
+  isOld(now: number): boolean {
+    return now - this.startedAt >= (sessionSecondsMax * 1000) / 2;
   }
 
   get id(): string {

@@ -2,6 +2,7 @@
 
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
+import { namedPlans } from './named-plans.ts';
 import { type Plan, plan } from './plan.ts';
 import { Rig, type Stores } from './rig.ts';
 
@@ -26,6 +27,8 @@ export function testFaults(title: string, options: FaultsOptions): void {
       if (violation !== undefined) throw new Error([violation.message, ...trace].join('\n'));
     };
 
+    for (const [what, named] of Object.entries(namedPlans)) it(what, () => play(named));
+
     const { firstSeed, seeds } = options;
     it(`lose nothing and leave nothing stuck, with ${seeds} seeds from ${firstSeed}`, async () => {
       for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) await playSeed(seed, play);
@@ -39,12 +42,12 @@ async function playSeed(seed: number, play: (played: Plan) => Promise<void>): Pr
   if (!found.failed) return;
   const [smallest] = found.counterexample ?? [];
   const error = found.errorInstance;
+  // Without the cause: its trace is told here.
   throw new Error(
     [
       `seed ${seed}: repeat with BERTH_FAULT_SEED=${seed} npm test -- test/faults`,
       error instanceof Error ? error.message : String(error),
       `the smallest plan of ${found.numShrinks + 1}: ${JSON.stringify(smallest)}`,
     ].join('\n'),
-    { cause: error },
   );
 }
