@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { authorise } from '#shared/auth/access.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
-import { type HttpRequest, parseRequest } from '#shared/http/request.ts';
+import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request.ts';
 import { createRouter } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
@@ -127,7 +127,7 @@ function nameOf(
 function failure(services: Services, error: unknown, { id, message }: Exchange): Reply {
   if (error instanceof RegistryError) return errorReply(error, id);
   // Nobody reads the answer.
-  if (isGone(error)) return { status: 400 };
+  if (error instanceof ClientGone) return { status: 400 };
   services.log('ERROR', 'a request failed', {
     requestId: id,
     method: message.method,
@@ -145,12 +145,6 @@ function failure(services: Services, error: unknown, { id, message }: Exchange):
         'something went wrong on our side: try again, and if it stays, report the request id',
         id,
       );
-}
-
-/** Whether it is how a body ends whose client went away. */
-function isGone(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 /** The specification has no code for what is not the client's doing. */

@@ -5,12 +5,24 @@ import { RegistryError } from '../oci/errors.ts';
 import { urlCharactersMax } from '../oci/limits.ts';
 import type { Incoming } from './message.ts';
 
+/**
+ * The client went away in the midst of its body. Told from a store whose connection breaks off, whose error
+ * would have the same code.
+ */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+
+  constructor(cause: unknown) {
+    super('the client went away', { cause });
+  }
+}
+
 export interface RequestBody {
   /** How many bytes have come so far, of those that were asked for. */
   received(): number;
   /** `Content-Length`; `undefined` when the body's length is not announced. */
   readonly length: number | undefined;
-  /** The bytes as they come. Throws when the client goes away before the end. Can be taken once. */
+  /** The bytes as they come. Throws ClientGone when the client goes away before the end. Can be taken once. */
   stream(): AsyncIterable<Uint8Array>;
   /** The whole body. @throws RegistryError SIZE_INVALID (413) when it is larger than `max` */
   bytes(max: number): Promise<Buffer>;
@@ -89,9 +101,13 @@ function bodyOf(message: Incoming, beforeBody: () => void): RequestBody {
     const { rawBody } = message;
     // Whoever waited for 100 Continue was told so when the framework read the body.
     if (rawBody === undefined) beforeBody();
-    for await (const bytes of rawBody === undefined ? message : [rawBody]) {
-      received += bytes.length;
-      yield bytes;
+    try {
+      for await (const bytes of rawBody === undefined ? message : [rawBody]) {
+        received += bytes.length;
+        yield bytes;
+      }
+    } catch (cause) {
+      throw new ClientGone(cause);
     }
   }
   return {

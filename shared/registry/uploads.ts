@@ -69,14 +69,18 @@ export async function appendChunk(
   const before = await openUpload(store, session);
   checkChunk(before, chunk, location);
   const after = await receive(store, session, before, chunk);
+  const received = after.parts.slice(before.parts.length);
   try {
     await store.documents.transact(async (transaction) => {
       const current = await openUpload(store, session, transaction);
+      // It runs again, though it was committed: the answer to that was lost.
+      if (received.some((part) => holds(current, part))) return;
       if (current.offset !== before.offset) throw outOfOrder(location, current.offset);
       writeUpload(transaction, session, after);
     });
   } catch (error) {
-    await discard(store, after.parts.slice(before.parts.length));
+    // Any other failure may hide that the part was recorded. If it was not, it expires.
+    if (error instanceof RegistryError) await discard(store, received);
     throw error;
   }
   return after.offset;
@@ -144,6 +148,10 @@ export async function openUpload(
   return upload;
 }
 
+function holds({ parts }: UploadRecord, { object }: UploadRecord['parts'][number]): boolean {
+  return parts.some((part) => part.object.join('/') === object.join('/'));
+}
+
 function checkChunk(upload: UploadRecord, { range, length }: Chunk, location: string): void {
   if (range === undefined) return;
   if (range.start !== upload.offset) throw outOfOrder(location, upload.offset);
@@ -167,10 +175,12 @@ async function receive(
   }
   const hasher = await hasherFor(before, chunk, algorithm);
   const object = partObject(session.repository, session.id);
-  const stored = await blobs.write(object, hashed(checkedBody(chunk), hasher), {
+  const written = await blobs.write(object, hashed(checkedBody(chunk), hasher), {
     ifGeneration: absent,
   });
-  if (stored === undefined) throw new Error(`a new part's name is taken: ${object.join('/')}`);
+  // The name is this part's alone: where it is taken, a write that was repeated met itself.
+  const stored = written ?? (await blobs.stat(object));
+  if (stored === undefined) throw new Error(`a new part is gone: ${object.join('/')}`);
   return {
     offset: before.offset + stored.size,
     parts: [...before.parts, { object, size: stored.size }],

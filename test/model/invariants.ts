@@ -41,12 +41,12 @@ class State {
 export class Invariants {
   readonly #store: Store;
   readonly #location: string;
-  readonly #told: Told;
+  readonly #told: Pick<Told, 'manifests'>;
   readonly #repositories: ReadonlyMap<string, Repository>;
   /** What was last seen under a blob's name; what requests touch is looked at again. */
   readonly #objects = new Map<string, StoredObject | undefined>();
 
-  constructor(store: Store, location: string, told: Told) {
+  constructor(store: Store, location: string, told: Pick<Told, 'manifests'>) {
     this.#store = store;
     this.#location = location;
     this.#told = told;
@@ -55,10 +55,18 @@ export class Invariants {
     );
   }
 
-  /** Whatever happened so far, and whoever died: @throws Violation */
-  async checkSafety(touched: readonly ObjectName[]): Promise<void> {
+  /**
+   * Whatever happened so far, and whoever died.
+   * @param touched the objects that were written or deleted since the last time
+   * @param documents all of the location, where they were read already
+   * @throws Violation
+   */
+  async checkSafety(
+    touched: readonly ObjectName[],
+    documents?: readonly Document[],
+  ): Promise<void> {
     for (const object of touched) this.#objects.delete(object.join(' '));
-    const state = await this.#read();
+    const state = documents === undefined ? await this.#read() : new State(documents);
     for (const key of this.#told.manifests()) {
       demand(
         state.of('manifests').has(key),
@@ -83,6 +91,7 @@ export class Invariants {
       const isListed = state.of('repositories').has(name);
       demand(holds === isListed, () => `${name} is listed: ${isListed}, has manifests: ${holds}`);
     }
+    checkEdges(state);
   }
 
   /** A link is the right to read: what it leads to must be there. */
@@ -119,9 +128,9 @@ export class Invariants {
           return `${this.#repository(name).project} ${digest}`;
         }),
       );
-    same('links', new Set(state.of('links').keys()), named);
-    same('blobs', new Set(state.of('blobs').keys()), inProject(named));
-    same('reviews', new Set(state.of('reviews').keys()), new Set());
+    same('links when all is over', new Set(state.of('links').keys()), named);
+    same('blobs when all is over', new Set(state.of('blobs').keys()), inProject(named));
+    same('reviews when all is over', new Set(state.of('reviews').keys()), new Set());
     for (const name of named) await this.#checkBytes(name);
     return { orphans: await this.#countOrphans(inProject(named)) };
   }
@@ -168,6 +177,25 @@ export class Invariants {
   }
 }
 
+/** What one transaction writes together is there together. */
+function checkEdges(state: State): void {
+  const summaries = new Set(state.of('summaries').keys());
+  same('summaries', summaries, new Set(state.of('manifests').keys()));
+  const inner = (key: string) => key.split(' ') as [name: string, last: string];
+  const tagged = [...state.of('tags')].map(([key, { digest }]) => {
+    const [name, tag] = inner(key);
+    return `${name} ${digest} ${tag}`;
+  });
+  same('edges to tags', new Set(state.of('manifestTags').keys()), new Set(tagged));
+  const naming = [...state.of('manifests')].flatMap(([key, { blobs }]) => {
+    const [name, manifest] = inner(key);
+    return blobs.map((blob) => `${name} ${blob} ${manifest}`);
+  });
+  same('edges to manifests', new Set(state.of('blobManifests').keys()), new Set(naming));
+  const linked = [...state.of('links').keys()].map((key) => inner(key).toReversed().join(' '));
+  same('edges to links', new Set(state.of('blobLinks').keys()), new Set(linked));
+}
+
 /** Lease, link, condemned, deleted: four runs a lease apart; and as many for who was told to wait once more. */
 const collectionsMax = 8;
 
@@ -180,7 +208,7 @@ function same(what: string, found: ReadonlySet<string>, wanted: ReadonlySet<stri
   const missing = [...wanted].filter((key) => !found.has(key)).map(show);
   demand(
     tooMany.length + missing.length === 0,
-    () => `when all is over, ${what} are left: [${tooMany}], and missing: [${missing}]`,
+    () => `of the ${what} there are too many: [${tooMany}], and missing: [${missing}]`,
   );
 }
 

@@ -97,7 +97,7 @@ export async function runPlan(
   const store = { ...stores.store, documents: countedReviews(stores.store.documents) };
   const told = new Told(clock);
   const invariants = new Invariants(store, location, told);
-  await begin(store, clock, location, plan);
+  await begin(store, clock, location, plan.beginnings);
   const run = new Run({
     store,
     clock,
@@ -123,12 +123,12 @@ export async function runPlan(
   }
 }
 
-/** Brings the projects to where the plan begins, by the rules themselves. */
-async function begin(
+/** Brings the projects to where a plan begins, by the rules themselves. */
+export async function begin(
   store: Store,
   clock: FakeClock,
   location: string,
-  { beginnings }: Plan,
+  beginnings: Plan['beginnings'],
 ): Promise<void> {
   const projects = [
     [beginnings.one, repositoryOf(location, 'one/a')],

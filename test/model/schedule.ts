@@ -283,6 +283,7 @@ export class Run implements Watcher {
 
   #judge<T>(request: Request, error: unknown, { mayFail, failed }: Meaning<T>, began: Began): void {
     try {
+      if (error instanceof Violation) throw error;
       if (!(error instanceof RegistryError)) throw violationOf(`${request.name}: a 500`, error);
       failed?.(error, began);
       if (error.status === 503) this.busy += 1;
@@ -295,5 +296,6 @@ export class Run implements Watcher {
 }
 
 function violationOf(what: string, cause: unknown): Violation {
+  if (cause instanceof Violation) return cause;
   return new Violation(`${what}: ${cause}`, { cause });
 }
