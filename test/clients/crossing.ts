@@ -11,12 +11,15 @@ import { startDocker } from './dockerd.ts';
 import { buildahIn, podmanIn } from './podman.ts';
 import { skopeoIn } from './skopeo.ts';
 
+/** What a client must know of a registry. */
+export type Reached = Pick<RunningBerth, 'host' | 'password'>;
+
 export interface CrossingClient {
   readonly name: string;
   /** Why it is left out. */
   readonly skip: string | false;
   /** Called once, before it pushes or pulls. It logs in, where the client keeps logins. */
-  start(space: Scratch, berth: RunningBerth): Promise<void>;
+  start(space: Scratch, berth: Reached): Promise<void>;
   /** Makes an image and pushes it. @returns the digest that the client told */
   push(image: string): Promise<string>;
   /** Pulls an image. @returns the digest that the client then has it by */
@@ -29,7 +32,7 @@ type Started = Pick<CrossingClient, 'push' | 'pull'>;
 function crossing(
   name: string,
   skip: string | false,
-  start: (directory: string, space: Scratch, berth: RunningBerth) => Promise<Started>,
+  start: (directory: string, space: Scratch, berth: Reached) => Promise<Started>,
 ): CrossingClient {
   let started: Started | undefined;
   const client = () => {
@@ -162,7 +165,7 @@ const containerd = crossing(
 );
 
 /** How podman and buildah push and pull alike. */
-async function storing(client: Client, directory: string, berth: RunningBerth) {
+async function storing(client: Client, directory: string, berth: Reached) {
   const insecure = '--tls-verify=false';
   await login(client, berth, insecure);
   const [told, nobody] = [join(directory, 'digest'), join(directory, 'nobody.json')];
@@ -179,7 +182,7 @@ async function storing(client: Client, directory: string, berth: RunningBerth) {
   };
 }
 
-async function login(client: Client, berth: RunningBerth, ...more: string[]): Promise<void> {
+async function login(client: Client, berth: Reached, ...more: string[]): Promise<void> {
   const { ok, stderr } = await client.attempt(
     ['login', ...more, '-u', 'admin', '--password-stdin', berth.host],
     berth.password,
