@@ -5,7 +5,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
+import { send } from '#test/support/calls.ts';
 import { layerFile, writeDockerArchive } from '#test/support/images.ts';
+import { digestOf } from '#test/support/manifests.ts';
 import {
   type Client,
   refusal,
@@ -43,6 +45,29 @@ async function login(client: Client, password: string, ...more: string[]): Promi
 async function push(client: Client, ...parameters: string[]): Promise<string> {
   await client('push', insecure, '--digestfile', path('digest'), ...parameters);
   return await readFile(path('digest'), 'utf8');
+}
+
+const architectures = ['amd64', 'arm64'];
+
+/**
+ * Makes an index of images that are in the registry and pushes it with them. What the registry then has is the index
+ * that the client told, and it names the images. @returns their digests, in the order of the architectures
+ */
+async function pushIndex(client: Client, index: string, images: readonly string[]) {
+  const list = 'localhost/platforms';
+  await client('manifest', 'create', list);
+  for (const [at, image] of images.entries()) {
+    const added = ['--arch', architectures[at] ?? '', list, `docker://${image}`];
+    await client('manifest', 'add', insecure, ...added);
+  }
+  const told = ['--digestfile', path('digest')];
+  await client('manifest', 'push', '--all', insecure, ...told, list, `docker://${name(index)}`);
+  const basic = `Basic ${Buffer.from(`admin:${berth.password}`).toString('base64')}`;
+  const asked = `/v2/${index.replace(':', '/manifests/')}`;
+  const { body } = await send(berth.url, { method: 'GET', path: asked, authorization: basic });
+  assert.equal(digestOf(body), await readFile(path('digest'), 'utf8'));
+  const { manifests }: { manifests: { digest: string }[] } = JSON.parse(String(body));
+  return manifests.map(({ digest }) => digest);
 }
 
 describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, () => {
@@ -103,22 +128,18 @@ describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, 
   });
 
   it('pushes an index that it made, with its images', async () => {
-    const list = 'localhost/platforms';
-    await podman('manifest', 'create', list);
-    for (const architecture of ['amd64', 'arm64']) {
-      const image = name(`demo/${architecture}:v1`);
+    const images = architectures.map((architecture) => name(`demo/${architecture}:v1`));
+    const told: string[] = [];
+    for (const image of images) {
       await load(image);
-      await push(podman, image);
-      const added = ['--arch', architecture, list, `docker://${image}`];
-      await podman('manifest', 'add', insecure, ...added);
+      told.push(await push(podman, image));
     }
+    assert.deepEqual(await pushIndex(podman, 'demo/platforms:v1', images), told);
     const index = name('demo/platforms:v1');
-    await podman('manifest', 'push', '--all', insecure, list, `docker://${index}`);
-    for (const architecture of ['amd64', 'arm64']) {
+    for (const [at, architecture] of architectures.entries()) {
       await podman('pull', insecure, '--arch', architecture, index);
-      const wanted = await digest(podman, name(`demo/${architecture}:v1`));
       const found = await podman('image', 'inspect', '--format', '{{.RepoDigests}}', index);
-      assert.ok(found.includes(`demo/platforms@${wanted}`), `${wanted} is not in ${found}`);
+      assert.ok(found.includes(`demo/platforms@${told[at]}`), `${told[at]} is not in ${found}`);
     }
   });
 
@@ -228,6 +249,22 @@ describe('buildah', { skip: unlessRoot('buildah') || unlessInstalled('buildah') 
     const digest = await push(nobody, ...credentials(), image);
     await buildah('pull', insecure, image);
     assert.deepEqual(await pulled(buildah, image), { digest, file: `the file of ${base}` });
+  });
+
+  it('pushes an index that it made, with its images', async () => {
+    const images = architectures.map((architecture) => name(`demo/${architecture}:v1`));
+    const told: string[] = [];
+    for (const image of images) {
+      await build(image);
+      told.push(await push(buildah, image));
+    }
+    assert.deepEqual(await pushIndex(buildah, 'demo/platforms:v1', images), told);
+    const index = name('demo/platforms:v1');
+    for (const [at, architecture] of architectures.entries()) {
+      await nobody('pull', insecure, ...credentials(), '--arch', architecture, index);
+      const file = `the file of ${images[at]}`;
+      assert.deepEqual(await pulled(nobody, index), { digest: told[at], file });
+    }
   });
 
   it('is refused after it logged out', async () => {
