@@ -16,7 +16,8 @@ import {
   unlessInstalled,
   unlessRoot,
 } from './client.ts';
-import { buildahIn, podmanIn } from './podman.ts';
+import { architectures, buildahIn, podmanIn, pushIndexOf } from './podman.ts';
+import { byToken, refusedByToken } from './tokens.ts';
 
 const insecure = '--tls-verify=false';
 const options = { layers: 2, bytesPerLayer: 5000 };
@@ -47,25 +48,17 @@ async function push(client: Client, ...parameters: string[]): Promise<string> {
   return await readFile(path('digest'), 'utf8');
 }
 
-const architectures = ['amd64', 'arm64'];
-
 /**
- * Makes an index of images that are in the registry and pushes it with them. What the registry then has is the index
- * that the client told, and it names the images. @returns their digests, in the order of the architectures
+ * Pushes an index of images that are in the registry, which then has the index that the client told.
+ * @returns the digests of the images that it names, in the order of the architectures
  */
 async function pushIndex(client: Client, index: string, images: readonly string[]) {
-  const list = 'localhost/platforms';
-  await client('manifest', 'create', list);
-  for (const [at, image] of images.entries()) {
-    const added = ['--arch', architectures[at] ?? '', list, `docker://${image}`];
-    await client('manifest', 'add', insecure, ...added);
-  }
-  const told = ['--digestfile', path('digest')];
-  await client('manifest', 'push', '--all', insecure, ...told, list, `docker://${name(index)}`);
+  const digestFile = path('digest');
+  const told = await pushIndexOf(client, { images, index: name(index), digestFile });
   const basic = `Basic ${Buffer.from(`admin:${berth.password}`).toString('base64')}`;
   const asked = `/v2/${index.replace(':', '/manifests/')}`;
   const { body } = await send(berth.url, { method: 'GET', path: asked, authorization: basic });
-  assert.equal(digestOf(body), await readFile(path('digest'), 'utf8'));
+  assert.equal(digestOf(body), told);
   const { manifests }: { manifests: { digest: string }[] } = JSON.parse(String(body));
   return manifests.map(({ digest }) => digest);
 }
@@ -95,8 +88,8 @@ describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, 
   it('pushes an image of its own, and another pulls it with the digest it told', async () => {
     const image = name('demo/own:v1');
     await load(image);
-    const told = await push(podman, image);
-    await nobody('pull', insecure, ...credentials(), image);
+    const told = await byToken(berth, 'user:admin', () => push(podman, image));
+    await byToken(berth, 'user:admin', () => nobody('pull', insecure, ...credentials(), image));
     assert.equal(await digest(nobody, image), told);
     const container = (await nobody('create', image)).trim();
     for (let at = 0; at < options.layers; at += 1) {
@@ -182,9 +175,9 @@ describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, 
     await load(open);
     const told = await push(podman, open);
     await push(podman, open, closed);
-    await nobody('pull', insecure, open);
+    await byToken(berth, 'anonymous', () => nobody('pull', insecure, open));
     assert.equal(await digest(nobody, open), told);
-    await assert.rejects(nobody('pull', insecure, closed), refusal);
+    await refusedByToken(berth, () => assert.rejects(nobody('pull', insecure, closed), refusal));
     await assert.rejects(push(nobody, open, name('open/image:v2')), refusal);
   });
 });
@@ -223,8 +216,8 @@ describe('buildah', { skip: unlessRoot('buildah') || unlessInstalled('buildah') 
   it('pushes what it built from nothing, and another pulls it with the digest it told', async () => {
     const image = name('demo/built:v1');
     await build(image);
-    const digest = await push(buildah, image);
-    await nobody('pull', insecure, ...credentials(), image);
+    const digest = await byToken(berth, 'user:admin', () => push(buildah, image));
+    await byToken(berth, 'user:admin', () => nobody('pull', insecure, ...credentials(), image));
     assert.deepEqual(await pulled(nobody, image), { digest, file: `the file of ${image}` });
   });
 
@@ -265,6 +258,17 @@ describe('buildah', { skip: unlessRoot('buildah') || unlessInstalled('buildah') 
       const file = `the file of ${images[at]}`;
       assert.deepEqual(await pulled(nobody, index), { digest: told[at], file });
     }
+  });
+
+  it('pulls without a login from an open project only, and pushes nowhere', async () => {
+    const [open, closed] = [name('open/built:v1'), name('closed/built:v1')];
+    await build(open);
+    const digest = await push(buildah, open);
+    await push(buildah, open, closed);
+    await byToken(berth, 'anonymous', () => nobody('pull', insecure, open));
+    assert.equal((await pulled(nobody, open)).digest, digest);
+    await refusedByToken(berth, () => assert.rejects(nobody('pull', insecure, closed), refusal));
+    await assert.rejects(push(nobody, open, name('open/built:v2')), refusal);
   });
 
   it('is refused after it logged out', async () => {
