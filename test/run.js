@@ -39,13 +39,18 @@ if (files.some((file) => file.endsWith('.google.test.ts'))) {
   }
 }
 
+// Who asks for more than the usual waits for as long as that takes.
+const asksForMore = Object.keys(process.env).some((name) =>
+  /^BERTH_(?:CRASH_ROUNDS|FAULT_SEEDS|FUZZ_RUNS|MODEL_RUNS|SIZE_\w+)$/.test(name),
+);
+
 const events = run({
   files,
   concurrency: 2,
-  timeout: 5 * 60 * 1000,
+  timeout: asksForMore ? Number.POSITIVE_INFINITY : 5 * 60 * 1000,
   // A test that failed may leave a server or a timer behind, for which its file would wait forever. (Files are
   // not made to exit: process.exit can hang while V8 compiles in the background, Node 24.)
-  signal: AbortSignal.timeout(20 * 60 * 1000),
+  ...(asksForMore ? {} : { signal: AbortSignal.timeout(20 * 60 * 1000) }),
 });
 events.on('test:pass', (test) => {
   if (test.name === test.file) {

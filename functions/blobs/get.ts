@@ -30,14 +30,15 @@ export const getBlob: RepositoryAction = async (request, services) => {
 };
 
 async function send(
-  { repository }: RepositoryRequest,
+  { repository, host }: RepositoryRequest,
   services: Services,
   { digest, size, range }: { digest: Digest; size: number; range: Range | undefined },
 ): Promise<Reply> {
   const object = blobObject(repository, digest);
   const url = await services.blobs.readUrl(object, { mediaType: mediaTypes.octetStream });
-  if (url !== undefined)
+  if (url !== undefined && !isBelow(host, url)) {
     return { status: 307, headers: { Location: url, 'Docker-Content-Digest': digest } };
+  }
   const body = await readBlob(services, repository, { digest, size }, range);
   if (range === undefined) return whole(digest, size, body);
   const { start, end } = range;
@@ -50,6 +51,14 @@ async function send(
     },
     body,
   };
+}
+
+/**
+ * Whether a URL leads to a sub-domain of the registry's host. Clients send their Authorization on to there, and a
+ * store refuses a request that is authorised twice, by its signature and by a token that it does not know.
+ */
+function isBelow(host: string, url: string): boolean {
+  return new URL(url).hostname.endsWith(`.${host.replace(/:\d+$/, '')}`);
 }
 
 function whole(digest: Digest, size: number, body: NonNullable<Reply['body']>): Reply {

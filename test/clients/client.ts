@@ -41,6 +41,8 @@ export function attempt(
     readonly input?: string;
     /** How what it prints becomes text; `latin1` keeps every byte. */
     readonly encoding?: BufferEncoding;
+    /** Ends it at once when it is aborted; it has not succeeded then. */
+    readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<Ran> {
   return new Promise((resolve) => {
@@ -51,6 +53,8 @@ export function attempt(
         env: { ...process.env, ...options.environment },
         encoding: options.encoding ?? 'utf8',
         timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+        signal: options.signal,
         maxBuffer: 64 * 1024 * 1024,
       },
       (error, stdout, stderr) => resolve({ ok: error === null, stdout, stderr }),
@@ -76,7 +80,7 @@ export interface Client {
   /** Runs it. @returns what it printed @throws Error when it fails */
   (...parameters: readonly string[]): Promise<string>;
   /** As calling it, for what may fail or must be told something. */
-  attempt(parameters: readonly string[], input?: string): Promise<Ran>;
+  attempt(parameters: readonly string[], input?: string, signal?: AbortSignal): Promise<Ran>;
 }
 
 /**
@@ -91,8 +95,8 @@ export function clientOf(
   return Object.assign(
     (...parameters: readonly string[]) => run(command, [...flags, ...parameters], { environment }),
     {
-      attempt: (parameters: readonly string[], input = '') =>
-        attempt(command, [...flags, ...parameters], { environment, input }),
+      attempt: (parameters: readonly string[], input = '', signal?: AbortSignal) =>
+        attempt(command, [...flags, ...parameters], { environment, input, signal }),
     },
   );
 }

@@ -22,6 +22,7 @@ import {
 } from './client.ts';
 import { type Containerd, startContainerd } from './containerd.ts';
 import { skopeoIn } from './skopeo.ts';
+import { byToken, refusedByToken } from './tokens.ts';
 
 const skip = unlessRoot('containerd') || unlessInstalled('containerd', 'ctr', 'skopeo');
 
@@ -84,7 +85,7 @@ describe('containerd', { skip }, () => {
 
   it('pulls what skopeo pushed, byte for byte', async () => {
     const image = await pushBySkopeo('demo/from-skopeo:v1');
-    await pull('demo/from-skopeo:v1', ...user());
+    await byToken(berth, 'user:admin', () => pull('demo/from-skopeo:v1', ...user()));
     assert.equal(await ctr.digest(name('demo/from-skopeo:v1')), image.digest);
     await assertHeld(image);
   });
@@ -92,7 +93,7 @@ describe('containerd', { skip }, () => {
   it('pushes an image of its own, and skopeo finds it with the same digest', async () => {
     const held = name('demo/own:v1');
     const digest = await load(held);
-    await push('demo/own:v1', held, ...user());
+    await byToken(berth, 'user:admin', () => push('demo/own:v1', held, ...user()));
     assert.equal(digestOf(Buffer.from(await inspectRaw('demo/own:v1'))), digest);
     const to = join(space.path, 'own');
     const from = `docker://${name('demo/own:v1')}`;
@@ -132,7 +133,9 @@ describe('containerd', { skip }, () => {
     await pushBySkopeo('closed/image:v1');
     await pull('open/image:v1', '--plain-http');
     await assertHeld(image);
-    await assert.rejects(pull('closed/image:v1', '--plain-http'), refusal);
+    await refusedByToken(berth, () =>
+      assert.rejects(pull('closed/image:v1', '--plain-http'), refusal),
+    );
     const held = name('open/image:v1');
     // In which words is left to chance: containerd 1.6 may stumble over its own pipe before it reads the answer.
     await assert.rejects(push('open/image:v2', held, '--plain-http'));

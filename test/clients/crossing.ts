@@ -3,25 +3,35 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunningBerth } from '#test/support/berth.ts';
-import { writeDockerArchive, writeImage } from '#test/support/images.ts';
+import { writeDockerArchive, writeImage, writeIndex } from '#test/support/images.ts';
 import { digestOf } from '#test/support/manifests.ts';
 import { type Client, type Scratch, unlessInstalled, unlessRoot } from './client.ts';
 import { startContainerd } from './containerd.ts';
 import { startDocker } from './dockerd.ts';
-import { buildahIn, podmanIn } from './podman.ts';
+import { architectures, buildahIn, podmanIn, pushIndexOf } from './podman.ts';
 import { skopeoIn } from './skopeo.ts';
+
+/** What a client must know of a registry. */
+export type Reached = Pick<RunningBerth, 'host' | 'password'>;
 
 export interface CrossingClient {
   readonly name: string;
   /** Why it is left out. */
   readonly skip: string | false;
   /** Called once, before it pushes or pulls. It logs in, where the client keeps logins. */
-  start(space: Scratch, berth: RunningBerth): Promise<void>;
-  /** Makes an image and pushes it. @returns the digest that the client told */
-  push(image: string): Promise<string>;
+  start(space: Scratch, berth: Reached): Promise<void>;
+  /** What it can make beside an image. */
+  readonly makes: readonly Made[];
+  /** The digest that it has an index by, once pulled: the index's own, or that of the machine's image in it. */
+  readonly hasIndexBy: 'index' | 'image';
+  /** Makes something and pushes it, with all that it names. @returns the digest that the client told */
+  push(image: string, made?: Made): Promise<string>;
   /** Pulls an image. @returns the digest that the client then has it by */
   pull(image: string, as?: 'nobody'): Promise<string>;
 }
+
+/** An index of images for two architectures, or an image whose layers are compressed by zstd. */
+export type Made = 'index' | 'zstd';
 
 type Started = Pick<CrossingClient, 'push' | 'pull'>;
 
@@ -29,7 +39,8 @@ type Started = Pick<CrossingClient, 'push' | 'pull'>;
 function crossing(
   name: string,
   skip: string | false,
-  start: (directory: string, space: Scratch, berth: RunningBerth) => Promise<Started>,
+  { makes = [], hasIndexBy }: Pick<CrossingClient, 'hasIndexBy'> & Partial<CrossingClient>,
+  start: (directory: string, space: Scratch, berth: Reached) => Promise<Started>,
 ): CrossingClient {
   let started: Started | undefined;
   const client = () => {
@@ -44,7 +55,9 @@ function crossing(
       await mkdir(directory);
       started = await start(directory, space, berth);
     },
-    push: (image) => client().push(image),
+    makes,
+    hasIndexBy,
+    push: (image, made) => client().push(image, made),
     pull: (image, as) => client().pull(image, as),
   };
 }
@@ -55,6 +68,7 @@ const optionsOf = (image: string) => ({ seed: image, layers: 2, bytesPerLayer: 2
 const docker = crossing(
   'docker',
   unlessRoot('dockerd') || unlessInstalled('dockerd', 'docker'),
+  { hasIndexBy: 'index' },
   async (directory, space, berth) => {
     const client = await startDocker(directory);
     space.after(() => client.stop());
@@ -74,38 +88,54 @@ const docker = crossing(
   },
 );
 
-const skopeo = crossing('skopeo', unlessInstalled('skopeo'), async (directory, _space, berth) => {
-  const client = skopeoIn(directory);
-  await login(client, berth, '--tls-verify=false');
-  return {
-    push: async (image) => {
-      const layout = join(directory, 'layout');
-      const { digest } = await writeImage(layout, optionsOf(image));
-      await client('copy', '--dest-tls-verify=false', `oci:${layout}:latest`, `docker://${image}`);
-      return digest;
-    },
-    pull: async (image, as) => {
-      const to = join(directory, 'pulled');
-      const logins = as === 'nobody' ? ['--src-no-creds'] : [];
-      await client('copy', '--src-tls-verify=false', ...logins, `docker://${image}`, `dir:${to}`);
-      return digestOf(await readFile(join(to, 'manifest.json')));
-    },
-  };
-});
+const skopeo = crossing(
+  'skopeo',
+  unlessInstalled('skopeo'),
+  { makes: ['index', 'zstd'], hasIndexBy: 'image' },
+  async (directory, _space, berth) => {
+    const client = skopeoIn(directory);
+    await login(client, berth, '--tls-verify=false');
+    const [layout, archive] = [join(directory, 'layout'), join(directory, 'archive.tar')];
+    const copy = (from: string, image: string, ...more: string[]) =>
+      client('copy', '--dest-tls-verify=false', ...more, from, `docker://${image}`);
+    return {
+      push: async (image, made) => {
+        if (made === 'zstd') {
+          await writeDockerArchive(archive, image, optionsOf(image));
+          const told = join(directory, 'digest');
+          const format = ['--format', 'oci', '--dest-compress-format', 'zstd'];
+          await copy(`docker-archive:${archive}`, image, ...format, '--digestfile', told);
+          return await readFile(told, 'utf8');
+        }
+        const write = made === 'index' ? writeIndex : writeImage;
+        const { digest } = await write(layout, optionsOf(image));
+        await copy(`oci:${layout}:latest`, image, '--all');
+        return digest;
+      },
+      pull: async (image, as) => {
+        const to = join(directory, 'pulled');
+        const logins = as === 'nobody' ? ['--src-no-creds'] : [];
+        await client('copy', '--src-tls-verify=false', ...logins, `docker://${image}`, `dir:${to}`);
+        return digestOf(await readFile(join(to, 'manifest.json')));
+      },
+    };
+  },
+);
 
 const podman = crossing(
   'podman',
   unlessRoot('podman') || unlessInstalled('podman'),
+  { makes: ['index'], hasIndexBy: 'index' },
   async (directory, _space, berth) => {
     const client = await podmanIn(directory);
-    const { push, pull } = await storing(client, directory, berth);
+    const make = async (image: string) => {
+      const archive = join(directory, 'archive.tar');
+      await writeDockerArchive(archive, image, optionsOf(image));
+      await client('load', '--input', archive);
+    };
+    const { push, pull } = await storing(client, directory, berth, make);
     return {
-      push: async (image) => {
-        const archive = join(directory, 'archive.tar');
-        await writeDockerArchive(archive, image, optionsOf(image));
-        await client('load', '--input', archive);
-        return push(image);
-      },
+      push,
       pull: async (image, as) => {
         await pull(image, as);
         return digestIn(await client('image', 'inspect', '--format', '{{.Digest}}', image));
@@ -117,17 +147,18 @@ const podman = crossing(
 const buildah = crossing(
   'buildah',
   unlessRoot('buildah') || unlessInstalled('buildah'),
+  { makes: ['index'], hasIndexBy: 'image' },
   async (directory, _space, berth) => {
     const client = await buildahIn(directory);
-    const { push, pull } = await storing(client, directory, berth);
+    const make = async (image: string) => {
+      await writeFile(join(directory, 'file'), `the file of ${image}`);
+      const container = (await client('from', 'scratch')).trim();
+      await client('copy', container, join(directory, 'file'), '/file');
+      await client('commit', '--rm', container, image);
+    };
+    const { push, pull } = await storing(client, directory, berth, make);
     return {
-      push: async (image) => {
-        await writeFile(join(directory, 'file'), `the file of ${image}`);
-        const container = (await client('from', 'scratch')).trim();
-        await client('copy', container, join(directory, 'file'), '/file');
-        await client('commit', '--rm', container, image);
-        return push(image);
-      },
+      push,
       pull: async (image, as) => {
         await pull(image, as);
         const format = ['--type', 'image', '--format', '{{.FromImageDigest}}'];
@@ -140,6 +171,7 @@ const buildah = crossing(
 const containerd = crossing(
   'containerd',
   unlessRoot('containerd') || unlessInstalled('containerd', 'ctr'),
+  { hasIndexBy: 'index' },
   async (directory, space, berth) => {
     const client = await startContainerd(directory);
     space.after(() => client.stop());
@@ -161,16 +193,28 @@ const containerd = crossing(
   },
 );
 
-/** How podman and buildah push and pull alike. */
-async function storing(client: Client, directory: string, berth: RunningBerth) {
+/** How podman and buildah push and pull alike. @param make makes an image that the client holds */
+async function storing(
+  client: Client,
+  directory: string,
+  berth: Reached,
+  make: (image: string) => Promise<void>,
+) {
   const insecure = '--tls-verify=false';
   await login(client, berth, insecure);
-  const [told, nobody] = [join(directory, 'digest'), join(directory, 'nobody.json')];
+  const [digestFile, nobody] = [join(directory, 'digest'), join(directory, 'nobody.json')];
   await writeFile(nobody, '{}');
+  const pushImage = async (image: string) => {
+    await make(image);
+    await client('push', insecure, '--digestfile', digestFile, image);
+    return await readFile(digestFile, 'utf8');
+  };
   return {
-    push: async (image: string) => {
-      await client('push', insecure, '--digestfile', told, image);
-      return await readFile(told, 'utf8');
+    push: async (image: string, made?: Made) => {
+      if (made === undefined) return pushImage(image);
+      const images = architectures.map((architecture) => `${image}-${architecture}`);
+      for (const one of images) await pushImage(one);
+      return pushIndexOf(client, { images, index: image, digestFile });
     },
     pull: async (image: string, as?: 'nobody') => {
       const logins = as === 'nobody' ? ['--authfile', nobody] : [];
@@ -179,7 +223,7 @@ async function storing(client: Client, directory: string, berth: RunningBerth) {
   };
 }
 
-async function login(client: Client, berth: RunningBerth, ...more: string[]): Promise<void> {
+async function login(client: Client, berth: Reached, ...more: string[]): Promise<void> {
   const { ok, stderr } = await client.attempt(
     ['login', ...more, '-u', 'admin', '--password-stdin', berth.host],
     berth.password,

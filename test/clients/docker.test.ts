@@ -16,6 +16,7 @@ import {
 } from './client.ts';
 import { type Docker, startDocker } from './dockerd.ts';
 import { skopeoIn } from './skopeo.ts';
+import { byToken, refusedByToken } from './tokens.ts';
 
 // First: dockerd is not on everybody's PATH, and installing it again would not help.
 const skip = unlessRoot('dockerd') || unlessInstalled('dockerd', 'docker', 'skopeo');
@@ -28,7 +29,7 @@ describe('docker', { skip }, () => {
 
   before(async () => {
     space = await scratch();
-    berth = await startBerth();
+    berth = await startBerth({ environment: { BERTH_ANONYMOUS_PULL: 'open' } });
     space.after(() => berth.remove());
     docker = await startDocker(space.path);
     space.after(() => docker.stop());
@@ -79,12 +80,12 @@ describe('docker', { skip }, () => {
     const archive = join(space.path, 'loaded.tar');
     await writeDockerArchive(archive, name, options);
     await docker('load', '--input', archive);
-    const pushed = await docker('push', name);
+    const pushed = await byToken(berth, 'user:admin', () => docker('push', name));
     assert.equal(pushed.match(/: Pushed/g)?.length, 3);
     const [, told] = /digest: (sha256:[0-9a-f]{64})/.exec(pushed) ?? [];
     assert.equal(await digestBySkopeo('demo/loaded:v1'), told);
     await docker('rmi', name);
-    await docker('pull', name);
+    await byToken(berth, 'user:admin', () => docker('pull', name));
     assert.equal(await digestByDocker('demo/loaded:v1'), told);
     const container = (await docker('create', name)).trim();
     for (let at = 0; at < options.layers; at += 1) {
@@ -189,9 +190,23 @@ describe('docker', { skip }, () => {
     await docker('pull', `${berth.host}/demo/refused:v1`);
     await assert.rejects(login('not the password'), /unauthorized|password is wrong/);
     await docker('logout', berth.host);
-    const { ok, stderr } = await docker.attempt(['push', `${berth.host}/demo/refused:v1`]);
-    assert.equal(ok, false);
-    assert.match(stderr, refusal);
+    for (const what of ['push', 'pull']) {
+      await refusedByToken(berth, async () => {
+        const { ok, stderr } = await docker.attempt([what, `${berth.host}/demo/refused:v1`]);
+        assert.equal(ok, false);
+        assert.match(stderr, refusal);
+      });
+    }
+    await login(berth.password);
+  });
+
+  it('pulls after it logged out what is open, and pushes nowhere', async () => {
+    const image = await pushBySkopeo('open', 'open/image:v1');
+    await docker('logout', berth.host);
+    await byToken(berth, 'anonymous', () => docker('pull', `${berth.host}/open/image:v1`));
+    assert.equal(await digestByDocker('open/image:v1'), image.digest);
+    await docker('tag', `${berth.host}/open/image:v1`, `${berth.host}/open/image:v2`);
+    await assert.rejects(docker('push', `${berth.host}/open/image:v2`), refusal);
     await login(berth.password);
   });
 

@@ -5,7 +5,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
+import { send } from '#test/support/calls.ts';
 import { layerFile, writeDockerArchive } from '#test/support/images.ts';
+import { digestOf } from '#test/support/manifests.ts';
 import {
   type Client,
   refusal,
@@ -14,7 +16,8 @@ import {
   unlessInstalled,
   unlessRoot,
 } from './client.ts';
-import { buildahIn, podmanIn } from './podman.ts';
+import { architectures, buildahIn, podmanIn, pushIndexOf } from './podman.ts';
+import { byToken, refusedByToken } from './tokens.ts';
 
 const insecure = '--tls-verify=false';
 const options = { layers: 2, bytesPerLayer: 5000 };
@@ -45,6 +48,21 @@ async function push(client: Client, ...parameters: string[]): Promise<string> {
   return await readFile(path('digest'), 'utf8');
 }
 
+/**
+ * Pushes an index of images that are in the registry, which then has the index that the client told.
+ * @returns the digests of the images that it names, in the order of the architectures
+ */
+async function pushIndex(client: Client, index: string, images: readonly string[]) {
+  const digestFile = path('digest');
+  const told = await pushIndexOf(client, { images, index: name(index), digestFile });
+  const basic = `Basic ${Buffer.from(`admin:${berth.password}`).toString('base64')}`;
+  const asked = `/v2/${index.replace(':', '/manifests/')}`;
+  const { body } = await send(berth.url, { method: 'GET', path: asked, authorization: basic });
+  assert.equal(digestOf(body), told);
+  const { manifests }: { manifests: { digest: string }[] } = JSON.parse(String(body));
+  return manifests.map(({ digest }) => digest);
+}
+
 describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, () => {
   let podman: Client;
   /** podman that never logged in, and shares no storage with the other. */
@@ -70,8 +88,8 @@ describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, 
   it('pushes an image of its own, and another pulls it with the digest it told', async () => {
     const image = name('demo/own:v1');
     await load(image);
-    const told = await push(podman, image);
-    await nobody('pull', insecure, ...credentials(), image);
+    const told = await byToken(berth, 'user:admin', () => push(podman, image));
+    await byToken(berth, 'user:admin', () => nobody('pull', insecure, ...credentials(), image));
     assert.equal(await digest(nobody, image), told);
     const container = (await nobody('create', image)).trim();
     for (let at = 0; at < options.layers; at += 1) {
@@ -103,22 +121,18 @@ describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, 
   });
 
   it('pushes an index that it made, with its images', async () => {
-    const list = 'localhost/platforms';
-    await podman('manifest', 'create', list);
-    for (const architecture of ['amd64', 'arm64']) {
-      const image = name(`demo/${architecture}:v1`);
+    const images = architectures.map((architecture) => name(`demo/${architecture}:v1`));
+    const told: string[] = [];
+    for (const image of images) {
       await load(image);
-      await push(podman, image);
-      const added = ['--arch', architecture, list, `docker://${image}`];
-      await podman('manifest', 'add', insecure, ...added);
+      told.push(await push(podman, image));
     }
+    assert.deepEqual(await pushIndex(podman, 'demo/platforms:v1', images), told);
     const index = name('demo/platforms:v1');
-    await podman('manifest', 'push', '--all', insecure, list, `docker://${index}`);
-    for (const architecture of ['amd64', 'arm64']) {
+    for (const [at, architecture] of architectures.entries()) {
       await podman('pull', insecure, '--arch', architecture, index);
-      const wanted = await digest(podman, name(`demo/${architecture}:v1`));
       const found = await podman('image', 'inspect', '--format', '{{.RepoDigests}}', index);
-      assert.ok(found.includes(`demo/platforms@${wanted}`), `${wanted} is not in ${found}`);
+      assert.ok(found.includes(`demo/platforms@${told[at]}`), `${told[at]} is not in ${found}`);
     }
   });
 
@@ -161,9 +175,9 @@ describe('podman', { skip: unlessRoot('podman') || unlessInstalled('podman') }, 
     await load(open);
     const told = await push(podman, open);
     await push(podman, open, closed);
-    await nobody('pull', insecure, open);
+    await byToken(berth, 'anonymous', () => nobody('pull', insecure, open));
     assert.equal(await digest(nobody, open), told);
-    await assert.rejects(nobody('pull', insecure, closed), refusal);
+    await refusedByToken(berth, () => assert.rejects(nobody('pull', insecure, closed), refusal));
     await assert.rejects(push(nobody, open, name('open/image:v2')), refusal);
   });
 });
@@ -202,8 +216,8 @@ describe('buildah', { skip: unlessRoot('buildah') || unlessInstalled('buildah') 
   it('pushes what it built from nothing, and another pulls it with the digest it told', async () => {
     const image = name('demo/built:v1');
     await build(image);
-    const digest = await push(buildah, image);
-    await nobody('pull', insecure, ...credentials(), image);
+    const digest = await byToken(berth, 'user:admin', () => push(buildah, image));
+    await byToken(berth, 'user:admin', () => nobody('pull', insecure, ...credentials(), image));
     assert.deepEqual(await pulled(nobody, image), { digest, file: `the file of ${image}` });
   });
 
@@ -228,6 +242,33 @@ describe('buildah', { skip: unlessRoot('buildah') || unlessInstalled('buildah') 
     const digest = await push(nobody, ...credentials(), image);
     await buildah('pull', insecure, image);
     assert.deepEqual(await pulled(buildah, image), { digest, file: `the file of ${base}` });
+  });
+
+  it('pushes an index that it made, with its images', async () => {
+    const images = architectures.map((architecture) => name(`demo/${architecture}:v1`));
+    const told: string[] = [];
+    for (const image of images) {
+      await build(image);
+      told.push(await push(buildah, image));
+    }
+    assert.deepEqual(await pushIndex(buildah, 'demo/platforms:v1', images), told);
+    const index = name('demo/platforms:v1');
+    for (const [at, architecture] of architectures.entries()) {
+      await nobody('pull', insecure, ...credentials(), '--arch', architecture, index);
+      const file = `the file of ${images[at]}`;
+      assert.deepEqual(await pulled(nobody, index), { digest: told[at], file });
+    }
+  });
+
+  it('pulls without a login from an open project only, and pushes nowhere', async () => {
+    const [open, closed] = [name('open/built:v1'), name('closed/built:v1')];
+    await build(open);
+    const digest = await push(buildah, open);
+    await push(buildah, open, closed);
+    await byToken(berth, 'anonymous', () => nobody('pull', insecure, open));
+    assert.equal((await pulled(nobody, open)).digest, digest);
+    await refusedByToken(berth, () => assert.rejects(nobody('pull', insecure, closed), refusal));
+    await assert.rejects(push(nobody, open, name('open/built:v2')), refusal);
   });
 
   it('is refused after it logged out', async () => {

@@ -1,6 +1,6 @@
 // podman and buildah with a storage of their own, apart from each other's and from the machine's.
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, clientOf } from './client.ts';
 
@@ -12,6 +12,33 @@ export function podmanIn(directory: string): Promise<Client> {
 /** buildah at a directory. Needs root. */
 export function buildahIn(directory: string): Promise<Client> {
   return storing('buildah', directory);
+}
+
+/** What an index of the tests' has images for, in this order. */
+export const architectures = ['amd64', 'arm64'];
+
+/**
+ * Makes an index of images that are in the registry, and pushes it: podman or buildah.
+ * @param options.images one for each of {@link architectures}
+ * @returns the index's digest, as the client told it in `digestFile`
+ */
+export async function pushIndexOf(
+  client: Client,
+  options: { readonly images: readonly string[]; readonly index: string; digestFile: string },
+): Promise<string> {
+  const { images, index, digestFile } = options;
+  const [list, insecure] = [
+    `list-of-${images.join('-').replace(/\W/g, '-')}`,
+    '--tls-verify=false',
+  ];
+  await client('manifest', 'create', list);
+  for (const [at, image] of images.entries()) {
+    const added = ['--arch', architectures[at] ?? '', list, `docker://${image}`];
+    await client('manifest', 'add', insecure, ...added);
+  }
+  const told = ['--digestfile', digestFile];
+  await client('manifest', 'push', '--all', insecure, ...told, list, `docker://${index}`);
+  return await readFile(digestFile, 'utf8');
 }
 
 async function storing(command: string, directory: string): Promise<Client> {

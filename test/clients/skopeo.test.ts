@@ -15,6 +15,7 @@ import {
 import { digestOf } from '#test/support/manifests.ts';
 import { type Client, refusal, type Scratch, scratch, unlessInstalled } from './client.ts';
 import { skopeoIn } from './skopeo.ts';
+import { byToken, refusedByToken } from './tokens.ts';
 
 const insecure = '--tls-verify=false';
 const fromInsecure = '--src-tls-verify=false';
@@ -84,9 +85,11 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
   };
 
   it('pushes an image of three layers and pulls it back with the same digest', async () => {
-    const image = await pushed('demo/three:v1', { layers: 3, bytesPerLayer: 700_000 });
+    const options = { layers: 3, bytesPerLayer: 700_000 };
+    const image = await byToken(berth, 'user:admin', () => pushed('demo/three:v1', options));
     assert.equal((await inspect('demo/three:v1')).Digest, image.digest);
-    await pull('demo/three:v1', `oci:${path('three-back')}:latest`);
+    const back = `oci:${path('three-back')}:latest`;
+    await byToken(berth, 'user:admin', () => pull('demo/three:v1', back));
     await assertSame(path('three-back'), image.layout, [image.digest, ...image.layers]);
   });
 
@@ -249,7 +252,9 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
   it('takes credentials with the call, and keeps none', async () => {
     await pushed('demo/credentials:v1');
     const credentials = ['--creds', `admin:${berth.password}`];
-    await nobody('inspect', insecure, ...credentials, at('demo/credentials:v1'));
+    await byToken(berth, 'user:admin', () =>
+      nobody('inspect', insecure, ...credentials, at('demo/credentials:v1')),
+    );
     await assert.rejects(inspect('demo/credentials:v1', nobody), refusal);
     await assert.rejects(
       nobody('inspect', insecure, '--creds', 'admin:wrong', at('demo/credentials:v1')),
@@ -271,9 +276,11 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
     const open = await pushed('open/image:v1');
     await pushed('closed/image:v1');
     const to = path('open-back');
-    await nobody('copy', fromInsecure, at('open/image:v1'), `oci:${to}:latest`);
+    await byToken(berth, 'anonymous', () =>
+      nobody('copy', fromInsecure, at('open/image:v1'), `oci:${to}:latest`),
+    );
     await assertSame(to, open.layout, [open.digest, ...open.layers]);
-    await assert.rejects(inspect('closed/image:v1', nobody), refusal);
+    await refusedByToken(berth, () => assert.rejects(inspect('closed/image:v1', nobody), refusal));
     const from = `oci:${open.layout}:latest`;
     await assert.rejects(nobody('copy', toInsecure, from, at('open/image:v2')), refusal);
     await assert.rejects(nobody('delete', insecure, at('open/image:v1')), refusal);

@@ -4,6 +4,7 @@ import type { Content } from '#test/support/manifests.ts';
 import type { Client } from './client.ts';
 import type { Phase } from './killer.ts';
 import { blobThing, type Held, manifestThing, type Thing, tagThing } from './ledger.ts';
+import { inPieces } from './uploads.ts';
 
 export async function mountBlob(
   client: Client,
@@ -33,9 +34,13 @@ export async function putManifest(
   await client.ask({
     method: 'PUT',
     path: `/v2/${repository}/manifests/${tags.length > 1 ? `${manifest.digest}?${query}` : only}`,
-    headers: { 'content-type': manifest.mediaType },
-    body: manifest.bytes,
+    headers: {
+      'content-type': manifest.mediaType,
+      'content-length': String(manifest.bytes.length),
+    },
+    body: inPieces(manifest.bytes),
     expect: [201],
+    bodyPhase: 'manifest PUT body',
     phase: there ? 'tag move' : phase,
     writes: [
       [manifestThing(repository, manifest.digest), manifest.digest],

@@ -14,9 +14,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs `npm start` or `npm run collect` to its end, or to the moment that it is killed. */
+/** Runs `npm start`, `npm run collect` or `npm run verify` to its end, or to the moment that it is killed. */
 export async function runCommand(
-  command: 'start' | 'collect',
+  command: 'start' | 'collect' | 'verify',
   dataDirectory: string,
   options: { readonly killAfterMs?: number } = {},
 ): Promise<Ended> {

@@ -11,8 +11,11 @@ export interface Outgoing {
   readonly headers?: Readonly<Record<string, string>>;
   /** Several pieces are sent chunked when no Content-Length is among the headers. */
   readonly body?: Uint8Array | readonly Uint8Array[];
-  /** Called after each piece of the body, and with true when all is written: the request is in flight. */
-  readonly underway?: ((whole: boolean) => void) | undefined;
+  /**
+   * Called after each piece of the body, and with true when all is written: the request is in flight. The next piece
+   * waits for what it returns.
+   */
+  readonly underway?: ((whole: boolean) => Promise<void> | undefined) | undefined;
 }
 
 export interface Answer {
@@ -45,10 +48,10 @@ export class Connection {
     const pieces = body instanceof Uint8Array ? [body] : body;
     for (const piece of pieces.slice(0, -1)) {
       await written(sent, piece);
-      underway?.(false);
+      await underway?.(false);
     }
     sent.end(pieces.at(-1));
-    underway?.(true);
+    await underway?.(true);
     const [message] = await answered;
     const received: Uint8Array[] = await Array.fromAsync(message);
     return {

@@ -8,8 +8,8 @@ import { Connection } from './connection.ts';
 import { blobThing, type Ledger } from './ledger.ts';
 import { end, receivedBy, type Session } from './uploads.ts';
 
-/** Where skopeo pushes, and nobody else. */
-export const skopeoProject = 'skopeo';
+/** Where real clients push, and nobody else. */
+export const clientsProject = 'clients';
 
 export interface Part {
   readonly session: string;
@@ -104,7 +104,7 @@ function strays(parts: readonly Part[], sessions: readonly Session[]): Part[] {
   const found: Part[] = [];
   for (const [id, own] of Map.groupBy(parts, (part) => part.session)) {
     const session = known.get(id);
-    if (session === undefined && isSkopeos(own)) {
+    if (session === undefined && isOfClients(own)) {
       found.push(...own);
       continue;
     }
@@ -124,9 +124,9 @@ function strays(parts: readonly Part[], sessions: readonly Session[]): Part[] {
   return found;
 }
 
-/** Of sessions that only skopeo knew, which gives one up when its connection breaks. */
-function isSkopeos(parts: readonly Part[]): boolean {
-  return parts.every(({ path }) => path.includes(`/${skopeoProject}/parts/`));
+/** Of sessions that only a real client knew, which gives one up when its connection breaks. */
+function isOfClients(parts: readonly Part[]): boolean {
+  return parts.every(({ path }) => path.includes(`/${clientsProject}/parts/`));
 }
 
 /** The parts beside those that an open session has recorded. */

@@ -13,14 +13,16 @@ import { type Fate, Ledger } from './ledger.ts';
 import { age, checkSessions, type Part, partsIn, temporariesIn } from './leftovers.ts';
 import { baseLayers } from './maker.ts';
 import { Pusher, type World } from './pusher.ts';
-import { SkopeoPusher } from './skopeo-pusher.ts';
+import { type RealClient, realClients } from './real-clients.ts';
+import { RealPusher } from './real-pusher.ts';
 import { Uploads } from './uploads.ts';
 
 export interface RoundsOptions {
   readonly directory: string;
   readonly seed: string;
   readonly rounds: number;
-  readonly skopeo: boolean;
+  /** Those that push beside. */
+  readonly clients: readonly RealClient[];
 }
 
 /** What the rounds were, so that they cannot have been about nothing. */
@@ -32,6 +34,8 @@ export interface Played {
   readonly met: ReadonlySet<Phase>;
   readonly fates: readonly Fate[];
   readonly things: number;
+  /** How often each real client's push was cut short by a kill. */
+  readonly cut: ReadonlyMap<Phase, number>;
   /** Parts that a kill left without a session that has recorded them. */
   readonly strays: number;
 }
@@ -45,7 +49,8 @@ export class Rounds {
   readonly #ledger = new Ledger();
   readonly #world: World;
   readonly #pushers: readonly Pusher[];
-  readonly #skopeo: SkopeoPusher;
+  readonly #clients: readonly RealPusher[];
+  readonly #phases: readonly Phase[];
   readonly #fates: Fate[] = [];
   readonly #met = new Set<Phase>();
   readonly #strays = new Set<string>();
@@ -61,7 +66,8 @@ export class Rounds {
     const base = baseLayers(seed);
     this.#world = { uploads: new Uploads(), base, referrers: new Map() };
     this.#pushers = Array.from({ length: pushers }, (_, at) => new Pusher(this.#world, seed, at));
-    this.#skopeo = new SkopeoPusher(join(directory, 'layouts'));
+    this.#clients = options.clients.map((client) => new RealPusher(client));
+    this.#phases = phasesWith(options.clients);
   }
 
   /** @throws Error that names the round in which something was lost; no registry runs any more then, either */
@@ -86,6 +92,7 @@ export class Rounds {
       met: this.#met,
       fates: this.#fates,
       things: this.#ledger.things().length,
+      cut: new Map(this.#clients.map(({ client, cut }) => [client.phase, cut])),
       strays: this.#strays.size,
     };
   }
@@ -103,9 +110,12 @@ export class Rounds {
     }
     const berth = await this.#start();
     const strays = await this.#look(berth, this.#sample());
-    await this.#use(berth, this.#planned(round), round % 5 === 4);
+    const plan = this.#planned(round);
+    await this.#use(berth, plan, this.#clientsIn(round, plan));
     if (round % 5 === 0) await this.#collect(round % 10 === 0);
-    if (round % 10 === 9) await this.#expire(strays);
+    if (round % 10 !== 9) return;
+    await this.#verify();
+    await this.#expire(strays);
   }
 
   /** Everything of which the last round may have changed something, and some of the rest. */
@@ -126,17 +136,23 @@ export class Rounds {
 
   /** Every phase in its turn, at first at once and then some milliseconds later, and in between any time. */
   #planned(round: number): KillPlan {
-    const turn = round % (phases.length + 2);
-    const phase = phases[turn];
+    const turn = round % (this.#phases.length + 2);
+    const phase = this.#phases[turn];
     if (phase === undefined) {
       return { phase, times: 1, delayMs: this.#chance.whole(10, 600) };
     }
-    const isFirst = round < phases.length;
+    const isFirst = round < this.#phases.length;
     const delayMs = isFirst ? 0 : this.#chance.whole(0, 8);
-    return { phase, times: this.#chance.whole(1, 6), delayMs };
+    return { phase, times: this.#chance.whole(1, timesMax(phase)), delayMs };
   }
 
-  async #use(berth: RunningBerth, plan: KillPlan, withSkopeo: boolean): Promise<void> {
+  /** The one whose push is waited for, or each in its turn now and then. */
+  #clientsIn(round: number, { phase }: KillPlan): RealPusher[] {
+    const turn = round % 5 === 4 ? Math.floor(round / 5) % this.#clients.length : undefined;
+    return this.#clients.filter(({ client }, at) => client.phase === phase || at === turn);
+  }
+
+  async #use(berth: RunningBerth, plan: KillPlan, beside: readonly RealPusher[]): Promise<void> {
     const killer = new Killer(berth, plan);
     const clients = this.#pushers.map(() => new Client(berth, this.#ledger, killer));
     const works = this.#pushers.map((pusher, at) => {
@@ -144,24 +160,28 @@ export class Rounds {
       assert.ok(client !== undefined);
       return pusher.work(client, plan.phase);
     });
-    const skopeo =
-      withSkopeo && this.#options.skopeo
-        ? this.#skopeo.work(berth, this.#ledger, killer)
-        : undefined;
+    const worksBeside = beside.map((pusher) => pusher.work(berth, this.#ledger, killer));
     try {
       const done = await Promise.all(works);
-      await skopeo;
+      await Promise.all(worksBeside);
       this.#done += done.reduce((sum, jobs) => sum + jobs, 0);
     } finally {
       // Where one of them failed, the others go on until the registry has ended.
       killer.kill();
       await killer.end();
-      await Promise.allSettled([...works, skopeo]);
+      await Promise.allSettled([...works, ...worksBeside]);
       for (const client of clients) client.close();
     }
     assert.doesNotMatch(berth.output(), /"severity":"ERROR"/);
     if (killer.met && plan.phase !== undefined) this.#met.add(plan.phase);
     if (this.#ledger.crash().length > 0) this.#hits += 1;
+  }
+
+  /** Every document and every byte on the disk is what it should be. No registry runs. */
+  async #verify(): Promise<void> {
+    const { code, stdout, stderr } = await runCommand('verify', this.#data);
+    assert.deepEqual([code, stderr], [0, ''], stdout);
+    assert.match(stdout, /^\d+ blobs of \d+ bytes, .* verified; all whole\n$/);
   }
 
   async #collect(isKilled: boolean): Promise<void> {
@@ -194,7 +214,7 @@ export class Rounds {
     const client = new Client(berth, this.#ledger, nobody);
     for (const pusher of this.#pushers) await pusher.finishAll(client);
     client.close();
-    if (this.#options.skopeo) await this.#skopeo.again(berth, this.#ledger);
+    for (const pusher of this.#clients) await pusher.again(berth, this.#ledger);
     await berth.stop();
     for (const part of await partsIn(this.#data)) await age(part, 25);
     const last = await this.#start();
@@ -202,5 +222,19 @@ export class Rounds {
     assert.deepEqual(await temporariesIn(this.#data), []);
     await audit(last, this.#ledger, this.#ledger.things(), this.#world.referrers);
     assert.equal(await last.stop(), 0);
+    await this.#verify();
   }
+}
+
+/** The phases that can be met with these clients. */
+export function phasesWith(clients: readonly RealClient[]): readonly Phase[] {
+  const left = realClients.map(({ phase }) => phase);
+  return phases.filter(
+    (phase) => !left.includes(phase) || clients.some((client) => client.phase === phase),
+  );
+}
+
+/** How often a phase may be let pass: a real client's comes once for each of four blobs. */
+function timesMax(phase: Phase): number {
+  return realClients.some((client) => client.phase === phase) ? 2 : 6;
 }

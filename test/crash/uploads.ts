@@ -75,6 +75,7 @@ async function pushWhole(client: Client, repository: string, content: Content): 
     headers: { ...octets, 'content-length': String(content.bytes.length) },
     body: inPieces(content.bytes),
     expect: [201],
+    bodyPhase: 'POST body',
     phase: 'POST with the whole',
     writes: [[blobThing(repository, content.digest), content.digest]],
   });
@@ -122,7 +123,7 @@ export async function patch(
   session.flying = undefined;
   session.chunks.push(size);
   assert.equal(headers.range, `0-${start + size - 1}`);
-  client.killer.reach('PATCH answered');
+  await client.killer.reach('PATCH answered');
 }
 
 /** The closing PUT, with what is left of the blob. */
@@ -160,7 +161,7 @@ export function end(session: Session): void {
 }
 
 /** Two halves, so that a request can be killed between them. */
-function inPieces(bytes: Uint8Array): readonly Uint8Array[] {
+export function inPieces(bytes: Uint8Array): readonly Uint8Array[] {
   const half = Math.floor(bytes.length / 2);
   return half === 0 ? [bytes] : [bytes.subarray(0, half), bytes.subarray(half)];
 }

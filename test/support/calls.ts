@@ -8,6 +8,9 @@ import type { ErrorCode } from '#shared/oci/errors.ts';
 import type { Content, Manifest } from './manifests.ts';
 import { adminBasic, startTestRegistry, type TestRegistry } from './registry.ts';
 
+/** A list is sent as a line each. */
+export type CallHeaders = Readonly<Record<string, string | readonly string[]>>;
+
 export interface Call {
   readonly description?: string;
   readonly method: string;
@@ -16,7 +19,7 @@ export interface Call {
    * the row kept; `{host}` is the registry's own.
    */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: CallHeaders;
   /** The Authorization header: the admin's when left out, none when null. */
   readonly authorization?: string | null;
   /** Several pieces are sent chunked, with no Content-Length. */
@@ -124,7 +127,7 @@ export function send(url: string, call: Omit<Call, 'expect'>): Promise<Answer> {
   const { method, path, authorization = adminBasic, body = '' } = call;
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
-    const headers = { ...(authorization === null ? {} : { authorization }), ...call.headers };
+    const headers = { ...(authorization === null ? {} : { authorization }), ...linesOf(call) };
     const sent = request({ hostname, port, method, path, headers }, (message) => {
       readAnswer(message).then(resolve, reject);
     });
@@ -137,6 +140,14 @@ export function send(url: string, call: Omit<Call, 'expect'>): Promise<Answer> {
     for (const piece of body) sent.write(piece);
     sent.end();
   });
+}
+
+function linesOf({ headers = {} }: Pick<Call, 'headers'>): Record<string, string | string[]> {
+  const lines = Object.entries(headers).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : [...value],
+  ]);
+  return Object.fromEntries(lines);
 }
 
 async function readAnswer(message: IncomingMessage): Promise<Answer> {
@@ -159,7 +170,7 @@ function fill(call: Call, words: Words): Call {
   return {
     ...call,
     path: put(call.path),
-    headers: putEach(call.headers) as Record<string, string>,
+    headers: putEach(call.headers) as CallHeaders,
     ...(authorization === undefined ? {} : { authorization: put(authorization) }),
     ...(body === undefined ? {} : { body: put(body) }),
     expect: { ...expect, headers: putEach(expect.headers) as NonNullable<Expectation['headers']> },

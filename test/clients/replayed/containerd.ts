@@ -1,5 +1,6 @@
 // What containerd sends, and BuildKit and docker's newer image store, which are made of it.
 
+import type { Call } from '#test/support/calls.ts';
 import { imageManifest } from '#test/support/manifests.ts';
 import {
   bearing,
@@ -28,7 +29,7 @@ export function containerd(
   headers: Readonly<Record<string, string>>,
 ): ReplayedClient {
   const name = `replay/${clientId}`;
-  const [target, closed] = [`${name}/target`, `${name}/closed`];
+  const [target, closed, open] = [`${name}/target`, `${name}/closed`, `open/${clientId}`];
   const image = imageManifest();
   const resolve = {
     Accept:
@@ -119,13 +120,25 @@ export function containerd(
       {
         description: 'pulls with no credentials: at once what is open, and never what is not',
         calls: [
-          ...pushOpen(`open/${clientId}`),
-          carrying(resolve, headManifest(`open/${clientId}`, 'v1', image)),
-          ...getAll(`open/${clientId}`, '').map((call) => ({ ...call, authorization: null })),
+          ...pushOpen(open),
+          carrying(resolve, headManifest(open, 'v1', image)),
+          ...getAll(open, '').map((call) => ({ ...call, authorization: null })),
           ...push(closed),
           challenged(headManifest(closed, 'v1', image), `repository:${closed}:pull`),
           tokenByGet([scopeOf(closed, 'pull'), service], null),
           ...bearing([{ ...headManifest(closed, 'v1'), expect: { status: 403 } }]),
+          // For a mount, which it may not: of what it may pull it has got the right.
+          tokenByGet([scopeOf(open, 'pull'), scopeOf(closed, 'pull,push'), service], null),
+          ...bearing([
+            carrying(resolve, headManifest(open, 'v1', image)),
+            ...getAll(open, ''),
+            ...image.blobs.map(
+              (blob): Call => ({
+                ...mount(closed, open, blob, ['mount', 'from']),
+                expect: { status: 403, code: 'DENIED' },
+              }),
+            ),
+          ]),
         ],
       },
       {

@@ -3,9 +3,11 @@
 import { imageManifest, type Manifest } from '#test/support/manifests.ts';
 import {
   bearing,
+  carrying,
   catalog,
   challenged,
   deleteManifest,
+  everyKind,
   getBlob,
   getManifest,
   headBlob,
@@ -26,9 +28,22 @@ import {
   tokenByGet,
 } from './steps.ts';
 
+/** They send a line each. */
+const accept = {
+  Accept: [
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+    'application/vnd.docker.distribution.manifest.v1+prettyjws',
+    'application/vnd.docker.distribution.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+    'application/vnd.oci.image.index.v1+json',
+  ],
+};
+
 export function containersImage(): ReplayedClient {
   const [name, source, target] = ['replay/image', 'replay/image-a', 'replay/image-b'];
   const [image, layers, deleted] = [imageManifest(), imageManifest(), imageManifest()];
+  const kinds = everyKind('replay/image-kinds', accept);
   const account = ['account', 'admin'] as const;
   const token = (...scopes: (readonly [string, string])[]) => [
     challenged(ping),
@@ -66,9 +81,16 @@ export function containersImage(): ReplayedClient {
           ...push(name, image),
           ...token(scopeOf(name, 'pull')),
           ...bearing([
-            getManifest(name, 'v1', image),
+            carrying(accept, getManifest(name, 'v1', image)),
             ...image.blobs.map((blob) => getBlob(name, blob)),
           ]),
+        ],
+      },
+      {
+        description: 'finds manifests of every kind by six Accept lines',
+        calls: [
+          ...token(scopeOf('replay/image-kinds', 'pull,push')),
+          ...bearing([...kinds.push, ...kinds.pull]),
         ],
       },
       {
@@ -92,7 +114,7 @@ export function containersImage(): ReplayedClient {
           ...push('replay/image-deleted', deleted),
           ...token(scopeOf('replay/image-deleted', '*')),
           ...bearing([
-            getManifest('replay/image-deleted', 'v1', deleted),
+            carrying(accept, getManifest('replay/image-deleted', 'v1', deleted)),
             deleteManifest('replay/image-deleted', deleted.digest),
             headManifest('replay/image-deleted', 'v1'),
           ]),

@@ -3,7 +3,9 @@
 import { dockerManifest, type Manifest } from '#test/support/manifests.ts';
 import {
   bearing,
+  carrying,
   challenged,
+  everyKind,
   getBlob,
   getManifest,
   headBlob,
@@ -22,9 +24,22 @@ import {
   tokenByGet,
 } from './steps.ts';
 
+/** It sends a line each. */
+const accept = {
+  Accept: [
+    'application/vnd.docker.distribution.manifest.v2+json',
+    'application/vnd.docker.distribution.manifest.list.v2+json',
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.docker.distribution.manifest.v1+prettyjws',
+    'application/json',
+  ],
+};
+
 export function docker(): ReplayedClient {
   const [name, source, target] = ['replay/docker', 'replay/docker-a', 'replay/docker-b'];
   const [image, layers] = [dockerManifest(), dockerManifest()];
+  const kinds = everyKind('replay/docker-kinds', accept);
   const account = ['account', 'admin'] as const;
   const token = (...scopes: ReturnType<typeof scopeOf>[]) => [
     challenged(ping),
@@ -66,10 +81,17 @@ export function docker(): ReplayedClient {
           ...push(name, image),
           ...token(scopeOf(name, 'pull')),
           ...bearing([
-            headManifest(name, 'v1', image),
-            getManifest(name, image.digest, image),
+            carrying(accept, headManifest(name, 'v1', image)),
+            carrying(accept, getManifest(name, image.digest, image)),
             ...image.blobs.map((blob) => getBlob(name, blob)),
           ]),
+        ],
+      },
+      {
+        description: 'finds manifests of every kind by six Accept lines',
+        calls: [
+          ...token(scopeOf('replay/docker-kinds', 'push,pull')),
+          ...bearing([...kinds.push, ...kinds.pull]),
         ],
       },
       {

@@ -1,8 +1,15 @@
 // The steps that clients' requests are made of, to be sent again as they were seen on the wire.
 
 import assert from 'node:assert/strict';
-import type { Answer, Call, Expectation } from '#test/support/calls.ts';
-import type { Content, Manifest } from '#test/support/manifests.ts';
+import type { Answer, Call, CallHeaders, Expectation } from '#test/support/calls.ts';
+import {
+  type Content,
+  dockerManifest,
+  dockerManifestList,
+  imageIndex,
+  imageManifest,
+  type Manifest,
+} from '#test/support/manifests.ts';
 
 /** What a client does, one request after another. */
 export interface Replay {
@@ -214,8 +221,36 @@ export function mount(
 }
 
 /** The same call, with more headers. */
-export function carrying(headers: Readonly<Record<string, string>>, call: Call): Call {
+export function carrying(headers: CallHeaders, call: Call): Call {
   return { ...call, headers: { ...call.headers, ...headers } };
+}
+
+/** Every kind of manifest under a tag of its own, looked for and pulled by that and by its digest. */
+export function everyKind(name: string, accept: CallHeaders): { push: Call[]; pull: Call[] } {
+  const image = imageManifest();
+  const dockerImage = dockerManifest();
+  const kinds = {
+    oci: image,
+    'schema-2': dockerImage,
+    index: imageIndex([image, dockerImage]),
+    list: dockerManifestList([dockerImage]),
+  };
+  const all = Object.entries(kinds);
+  const blobs = [image, dockerImage].flatMap((manifest) => manifest.blobs);
+  return {
+    push: [
+      ...blobs.flatMap((blob) => [post(name), put(blob, {}, blob.bytes)]),
+      ...all.map(([tag, manifest]) => putManifest(name, tag, manifest)),
+    ],
+    pull: all
+      .flatMap(([tag, manifest]) =>
+        [tag, manifest.digest].flatMap((reference) => [
+          headManifest(name, reference, manifest),
+          getManifest(name, reference, manifest),
+        ]),
+      )
+      .map((call) => carrying(accept, call)),
+  };
 }
 
 // What is said in the same words by several.
