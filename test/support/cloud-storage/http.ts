@@ -50,13 +50,22 @@ async function* bodyOf(
   }
 }
 
-/** Sends an answer when the request has come to its end: who is answered before may lose the answer. */
+/** Reads what an operation left of a request's body: who is answered while he sends may lose the answer. */
+export async function drain(call: Call, request: IncomingMessage): Promise<void> {
+  for await (const _ of call.body) {
+    // Of no interest.
+  }
+  if (request.readableEnded || request.destroyed) return;
+  await new Promise<void>((resolve) => {
+    request.once('close', resolve).once('end', resolve).resume();
+  });
+}
+
 export async function send(
   response: ServerResponse,
   answer: Answer,
-  { breakAfterBytes }: { readonly breakAfterBytes?: number | undefined } = {},
+  { breakAfterBytes }: { readonly breakAfterBytes: number | undefined },
 ): Promise<void> {
-  await drained(response.req);
   const { body = '' } = answer;
   const headers: Record<string, string> = { ...answer.headers };
   if (typeof body === 'string' && ![204, 304].includes(answer.status))
@@ -90,12 +99,5 @@ async function sendSome(
 function written(response: ServerResponse, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     response.write(bytes, (error) => (error ? reject(error) : resolve()));
-  });
-}
-
-function drained(request: IncomingMessage): Promise<void> {
-  return new Promise((resolve) => {
-    if (request.readableEnded || request.destroyed) resolve();
-    else request.once('close', resolve).once('end', resolve).resume();
   });
 }

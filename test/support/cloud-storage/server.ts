@@ -22,7 +22,7 @@ import { notFound, StorageError, xmlRefused } from './errors.ts';
 import type { Answer, Call } from './exchange.ts';
 import { type Fault, Faults } from './faults.ts';
 import { type Handler, handlersOf } from './handlers.ts';
-import { callOf, send, splitTarget } from './http.ts';
+import { callOf, drain, send, splitTarget } from './http.ts';
 import { type LoggedRequest, RequestLog } from './request-log.ts';
 import { routeOf } from './routes.ts';
 import type { SigningKeys } from './signed-urls.ts';
@@ -131,6 +131,7 @@ class Front {
       }
       if (fault?.delayMs !== undefined) await wait(fault.delayMs);
       await fault?.answerAfter;
+      await drain(call, request);
       await send(response, answer, { breakAfterBytes: fault?.breakResponseAfterBytes });
     } finally {
       answer.done?.();
