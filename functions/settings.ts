@@ -88,7 +88,8 @@ export const functionSettings = {
       v.transform((text) => {
         const colon = text.indexOf(':');
         if (colon === -1) return undefined;
-        return { accessId: text.slice(0, colon), secret: text.slice(colon + 1) };
+        const [accessId, secret] = [text.slice(0, colon), text.slice(colon + 1)];
+        return { kind: 'hmac' as const, accessId, secret };
       }),
     ),
     fallback: '',

@@ -2,10 +2,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { argumentsOf, backend } from './backend.ts';
 import { endsWithTests } from './ends-with-tests.ts';
 
 export interface RunningBerth {
@@ -26,32 +26,34 @@ export interface RunningBerth {
   remove(): Promise<void>;
 }
 
-const root = join(import.meta.dirname, '../..');
-/** What `npm start` gives to Node: its flags, the file, and the command. */
-export const startArguments: readonly string[] = JSON.parse(
-  readFileSync(join(root, 'package.json'), 'utf8'),
-)
-  .scripts.start.split(' ')
-  .slice(1)
-  .map((part: string) => (part.startsWith('infra/') ? join(root, part) : part));
-const readyWithinMs = 10_000;
+/** What `npm start` gives to Node. */
+export const startArguments = argumentsOf('start');
+/** Instead of `npm start`: the streaming server with the routes of all functions. */
+export const streamingArguments: readonly string[] = startArguments
+  .filter((part) => part.startsWith('--'))
+  .concat(join(import.meta.dirname, 'streaming-process.ts'));
+const readyWithinMs = 30_000;
 
 /**
  * Starts a registry and waits until it is ready.
  * @param options.dataDirectory data of an earlier one; a new directory when left out
- * @throws Error with what it printed, when it is not ready within ten seconds
+ * @param options.run what Node is to run, that prints its address as `npm start` does
+ * @throws Error with what it printed, when it is not ready in time
  */
 export async function startBerth(
   options: {
     readonly environment?: Readonly<Record<string, string>>;
     readonly dataDirectory?: string;
+    readonly run?: readonly string[];
   } = {},
 ): Promise<RunningBerth> {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'berth-data-')));
   const password = 'a-password-for-tests';
-  const child = spawn(process.execPath, startArguments, {
+  const { run, environment } = backend();
+  const child = spawn(process.execPath, options.run ?? run, {
     env: {
       ...process.env,
+      ...environment,
       PORT: '0',
       HOST: '127.0.0.1',
       BERTH_DATA: dataDirectory,

@@ -15,6 +15,8 @@ import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
+import { isOnGoogle } from './backend.ts';
+import { startBerth } from './berth.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 
 export interface TestRegistry {
@@ -33,9 +35,42 @@ export const adminPassword = 'correct horse battery staple';
 /** The Authorization header of the admin. */
 export const adminBasic = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
 
-export async function startTestRegistry(
-  options: { readonly anonymousPull?: ReadonlySet<string> | '*' } = {},
-): Promise<TestRegistry> {
+export interface TestRegistryOptions {
+  readonly anonymousPull?: ReadonlySet<string> | '*';
+}
+
+export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
+  return isOnGoogle() ? startOutside(options) : startInside(options);
+}
+
+/** Processes of its own: nobody looks inside, and its clock is the machine's. */
+async function startOutside({ anonymousPull = new Set() }: TestRegistryOptions) {
+  const berth = await startBerth({
+    environment: {
+      BERTH_ADMIN_PASSWORD: adminPassword,
+      BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
+    },
+  });
+  return {
+    url: berth.url,
+    get services(): never {
+      throw new Error('nobody looks inside of other processes');
+    },
+    get clock(): never {
+      throw new Error('nobody moves the machine’s clock');
+    },
+    get logged() {
+      return berth
+        .output()
+        .split('\n')
+        .filter((line) => line.includes('"severity":"ERROR"'));
+    },
+    served: [],
+    close: () => berth.remove(),
+  };
+}
+
+async function startInside(options: TestRegistryOptions): Promise<TestRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
   const clock = fakeClock(Date.parse('2026-11-24T12:00:00Z'));
   const documents = openSqliteDocuments({

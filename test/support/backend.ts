@@ -1,0 +1,48 @@
+// What the registries of a test file stand on: files and SQLite, or, where the file asked for it, Google's services.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import type { GoogleServices } from './google.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** What Node is given by a script of package.json: its flags, the file, and the command. */
+export function argumentsOf(script: string): readonly string[] {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  return (scripts[script] ?? '')
+    .split(' ')
+    .slice(1)
+    .map((part) => (part.startsWith('infra/') ? join(root, part) : part));
+}
+
+let google: GoogleServices | undefined;
+
+/**
+ * Has every registry that this file starts from now on stand on Google's services, each function a process of its own.
+ * @returns why that cannot be, as the `skip` of a suite; `false` when it can
+ */
+export async function standOnGoogle(): Promise<string | false> {
+  const { startGoogle } = await import('./google.ts');
+  const started = await startGoogle();
+  if (started.skip !== false) return started.skip;
+  google = started;
+  after(() => started.close());
+  return false;
+}
+
+/** How a registry is started on what this file's stand on, and what it is told. */
+export function backend(): {
+  readonly run: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+} {
+  return google === undefined
+    ? { run: argumentsOf('start'), environment: {} }
+    : { run: argumentsOf('start:google'), environment: google.environment() };
+}
+
+export function isOnGoogle(): boolean {
+  return google !== undefined;
+}

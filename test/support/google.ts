@@ -1,0 +1,40 @@
+// Google's services for a whole registry: its own emulators of Firestore and Pub/Sub, and the stand-in for Cloud
+// Storage. A registry keeps apart from others by a project of its own.
+
+import { randomUUID } from 'node:crypto';
+import { startCloudStorage } from './cloud-storage/server.ts';
+import { startEmulator } from './emulators.ts';
+
+export interface GoogleServices {
+  readonly skip: false;
+  /** The settings of a registry that has them to itself: of another project with each call. */
+  environment(): Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+const hmacKey = { accessId: 'GOOGTESTACCESSID', secret: 'c2VjcmV0LW9mLXRoZS10ZXN0cw==' };
+
+/** Starts them, or tells why they cannot be, as the `skip` of a suite. */
+export async function startGoogle(): Promise<GoogleServices | { readonly skip: string }> {
+  const [firestore, pubsub] = [await startEmulator('firestore'), await startEmulator('pubsub')];
+  if (firestore.skip !== false) return firestore;
+  if (pubsub.skip !== false) return pubsub;
+  const storage = await startCloudStorage({
+    buckets: { blobs: {}, staging: {} },
+    keys: { hmac: { [hmacKey.accessId]: hmacKey.secret } },
+  });
+  return {
+    skip: false,
+    environment: () => ({
+      GOOGLE_CLOUD_PROJECT: `test-${randomUUID().slice(0, 18)}`,
+      FIRESTORE_EMULATOR_HOST: firestore.host,
+      PUBSUB_EMULATOR_HOST: pubsub.host,
+      STORAGE_EMULATOR_HOST: storage.url,
+      METADATA_SERVER_DETECTION: 'none',
+      BERTH_BLOBS_BUCKET: 'blobs',
+      BERTH_STAGING_BUCKET: 'staging',
+      BERTH_URL_KEY: `${hmacKey.accessId}:${hmacKey.secret}`,
+    }),
+    close: () => storage.close(),
+  };
+}
