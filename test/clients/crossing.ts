@@ -2,7 +2,6 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunningBerth } from '#test/support/berth.ts';
 import { writeDockerArchive, writeImage } from '#test/support/images.ts';
 import { digestOf } from '#test/support/manifests.ts';
 import { type Client, type Scratch, unlessInstalled, unlessRoot } from './client.ts';
@@ -11,12 +10,22 @@ import { startDocker } from './dockerd.ts';
 import { buildahIn, podmanIn } from './podman.ts';
 import { skopeoIn } from './skopeo.ts';
 
+/** A registry, as clients are told of it. */
+export interface Reached {
+  /** Address and port. */
+  readonly host: string;
+  /** The admin's. */
+  readonly password: string;
+  /** Where it speaks TLS: a directory with the certificate `ca.crt` of the authority behind its own, and nothing else. */
+  readonly trusted?: string;
+}
+
 export interface CrossingClient {
   readonly name: string;
   /** Why it is left out. */
   readonly skip: string | false;
   /** Called once, before it pushes or pulls. It logs in, where the client keeps logins. */
-  start(space: Scratch, berth: RunningBerth): Promise<void>;
+  start(space: Scratch, registry: Reached): Promise<void>;
   /** Makes an image and pushes it. @returns the digest that the client told */
   push(image: string): Promise<string>;
   /** Pulls an image. @returns the digest that the client then has it by */
@@ -29,7 +38,7 @@ type Started = Pick<CrossingClient, 'push' | 'pull'>;
 function crossing(
   name: string,
   skip: string | false,
-  start: (directory: string, space: Scratch, berth: RunningBerth) => Promise<Started>,
+  start: (directory: string, space: Scratch, registry: Reached) => Promise<Started>,
 ): CrossingClient {
   let started: Started | undefined;
   const client = () => {
@@ -39,10 +48,10 @@ function crossing(
   return {
     name,
     skip,
-    start: async (space, berth) => {
+    start: async (space, registry) => {
       const directory = join(space.path, name);
       await mkdir(directory);
-      started = await start(directory, space, berth);
+      started = await start(directory, space, registry);
     },
     push: (image) => client().push(image),
     pull: (image, as) => client().pull(image, as),
@@ -55,10 +64,13 @@ const optionsOf = (image: string) => ({ seed: image, layers: 2, bytesPerLayer: 2
 const docker = crossing(
   'docker',
   unlessRoot('dockerd') || unlessInstalled('dockerd', 'docker'),
-  async (directory, space, berth) => {
-    const client = await startDocker(directory);
+  async (directory, space, registry) => {
+    const { trusted } = registry;
+    // Beside what the system trusts, which it has no need of.
+    const trust = trusted === undefined ? {} : { SSL_CERT_FILE: join(trusted, 'ca.crt') };
+    const client = await startDocker(directory, trust);
     space.after(() => client.stop());
-    await login(client, berth);
+    await login(client, registry);
     return {
       push: async (image) => {
         const archive = join(directory, 'archive.tar');
@@ -74,31 +86,37 @@ const docker = crossing(
   },
 );
 
-const skopeo = crossing('skopeo', unlessInstalled('skopeo'), async (directory, _space, berth) => {
-  const client = skopeoIn(directory);
-  await login(client, berth, '--tls-verify=false');
-  return {
-    push: async (image) => {
-      const layout = join(directory, 'layout');
-      const { digest } = await writeImage(layout, optionsOf(image));
-      await client('copy', '--dest-tls-verify=false', `oci:${layout}:latest`, `docker://${image}`);
-      return digest;
-    },
-    pull: async (image, as) => {
-      const to = join(directory, 'pulled');
-      const logins = as === 'nobody' ? ['--src-no-creds'] : [];
-      await client('copy', '--src-tls-verify=false', ...logins, `docker://${image}`, `dir:${to}`);
-      return digestOf(await readFile(join(to, 'manifest.json')));
-    },
-  };
-});
+const skopeo = crossing(
+  'skopeo',
+  unlessInstalled('skopeo'),
+  async (directory, _space, registry) => {
+    const client = skopeoIn(directory);
+    await login(client, registry, ...trustFlags(registry));
+    return {
+      push: async (image) => {
+        const layout = join(directory, 'layout');
+        const { digest } = await writeImage(layout, optionsOf(image));
+        const trust = trustFlags(registry, 'dest-');
+        await client('copy', ...trust, `oci:${layout}:latest`, `docker://${image}`);
+        return digest;
+      },
+      pull: async (image, as) => {
+        const to = join(directory, 'pulled');
+        const logins = as === 'nobody' ? ['--src-no-creds'] : [];
+        const trust = trustFlags(registry, 'src-');
+        await client('copy', ...trust, ...logins, `docker://${image}`, `dir:${to}`);
+        return digestOf(await readFile(join(to, 'manifest.json')));
+      },
+    };
+  },
+);
 
 const podman = crossing(
   'podman',
   unlessRoot('podman') || unlessInstalled('podman'),
-  async (directory, _space, berth) => {
+  async (directory, _space, registry) => {
     const client = await podmanIn(directory);
-    const { push, pull } = await storing(client, directory, berth);
+    const { push, pull } = await storing(client, directory, registry);
     return {
       push: async (image) => {
         const archive = join(directory, 'archive.tar');
@@ -117,9 +135,9 @@ const podman = crossing(
 const buildah = crossing(
   'buildah',
   unlessRoot('buildah') || unlessInstalled('buildah'),
-  async (directory, _space, berth) => {
+  async (directory, _space, registry) => {
     const client = await buildahIn(directory);
-    const { push, pull } = await storing(client, directory, berth);
+    const { push, pull } = await storing(client, directory, registry);
     return {
       push: async (image) => {
         await writeFile(join(directory, 'file'), `the file of ${image}`);
@@ -140,21 +158,22 @@ const buildah = crossing(
 const containerd = crossing(
   'containerd',
   unlessRoot('containerd') || unlessInstalled('containerd', 'ctr'),
-  async (directory, space, berth) => {
+  async (directory, space, registry) => {
     const client = await startContainerd(directory);
     space.after(() => client.stop());
-    const user = ['--user', `admin:${berth.password}`];
+    const transport = await containerdTransport(directory, registry);
+    const user = ['--user', `admin:${registry.password}`];
     return {
       push: async (image) => {
         const archive = join(directory, 'archive.tar');
         await writeDockerArchive(archive, image, optionsOf(image));
         await client('images', 'import', archive);
-        await client('images', 'push', '--plain-http', ...user, image);
+        await client('images', 'push', ...transport, ...user, image);
         return client.digest(image);
       },
       pull: async (image, as) => {
         const asked = as === 'nobody' ? [] : user;
-        await client('images', 'pull', '--plain-http', ...asked, image);
+        await client('images', 'pull', ...transport, ...asked, image);
         return client.digest(image);
       },
     };
@@ -162,27 +181,49 @@ const containerd = crossing(
 );
 
 /** How podman and buildah push and pull alike. */
-async function storing(client: Client, directory: string, berth: RunningBerth) {
-  const insecure = '--tls-verify=false';
-  await login(client, berth, insecure);
+async function storing(client: Client, directory: string, registry: Reached) {
+  const trust = trustFlags(registry);
+  await login(client, registry, ...trust);
   const [told, nobody] = [join(directory, 'digest'), join(directory, 'nobody.json')];
   await writeFile(nobody, '{}');
   return {
     push: async (image: string) => {
-      await client('push', insecure, '--digestfile', told, image);
+      await client('push', ...trust, '--digestfile', told, image);
       return await readFile(told, 'utf8');
     },
     pull: async (image: string, as?: 'nobody') => {
       const logins = as === 'nobody' ? ['--authfile', nobody] : [];
-      await client('pull', insecure, ...logins, image);
+      await client('pull', ...trust, ...logins, image);
     },
   };
 }
 
-async function login(client: Client, berth: RunningBerth, ...more: string[]): Promise<void> {
+/** What podman, buildah and skopeo are told of TLS. @param side skopeo's, which copies from and to */
+function trustFlags({ trusted }: Reached, side = ''): string[] {
+  return trusted === undefined
+    ? [`--${side}tls-verify=false`]
+    : [`--${side}tls-verify=true`, `--${side}cert-dir`, trusted];
+}
+
+/** What ctr is told of it: a directory with a file for each registry, as containerd itself reads them. */
+async function containerdTransport(
+  directory: string,
+  { host, trusted }: Reached,
+): Promise<readonly string[]> {
+  if (trusted === undefined) return ['--plain-http'];
+  const hosts = join(directory, 'hosts');
+  await mkdir(join(hosts, host), { recursive: true });
+  await writeFile(
+    join(hosts, host, 'hosts.toml'),
+    `server = "https://${host}"\n[host."https://${host}"]\n  ca = "${join(trusted, 'ca.crt')}"\n`,
+  );
+  return ['--hosts-dir', hosts];
+}
+
+async function login(client: Client, registry: Reached, ...more: string[]): Promise<void> {
   const { ok, stderr } = await client.attempt(
-    ['login', ...more, '-u', 'admin', '--password-stdin', berth.host],
-    berth.password,
+    ['login', ...more, '-u', 'admin', '--password-stdin', registry.host],
+    registry.password,
   );
   if (!ok) throw new Error(stderr);
 }

@@ -34,22 +34,28 @@ export const startArguments: readonly string[] = JSON.parse(
   .scripts.start.split(' ')
   .slice(1)
   .map((part: string) => (part.startsWith('infra/') ? join(root, part) : part));
+/** Instead of `npm start`: the streaming server with the routes of all functions. */
+export const streamingArguments: readonly string[] = startArguments
+  .filter((part) => part.startsWith('--'))
+  .concat(join(import.meta.dirname, 'streaming-process.ts'));
 const readyWithinMs = 10_000;
 
 /**
  * Starts a registry and waits until it is ready.
  * @param options.dataDirectory data of an earlier one; a new directory when left out
+ * @param options.run what Node is to run, that prints its address as `npm start` does
  * @throws Error with what it printed, when it is not ready within ten seconds
  */
 export async function startBerth(
   options: {
     readonly environment?: Readonly<Record<string, string>>;
     readonly dataDirectory?: string;
+    readonly run?: readonly string[];
   } = {},
 ): Promise<RunningBerth> {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'berth-data-')));
   const password = 'a-password-for-tests';
-  const child = spawn(process.execPath, startArguments, {
+  const child = spawn(process.execPath, options.run ?? startArguments, {
     env: {
       ...process.env,
       PORT: '0',
