@@ -10,13 +10,22 @@ import { servedBy } from './targets.ts';
 /** The platform ends a process ten seconds after it has told it to stop. */
 const stopMs = 9000;
 
-/** @param options.functions the functions whose routes it answers */
+/** @param options.functions the functions whose routes it answers; all when left out */
 export async function startStreaming(
   services: Services,
-  { functions, host, port }: { functions: readonly string[]; host: string; port: number },
+  {
+    functions,
+    host,
+    port,
+  }: { readonly functions?: readonly string[]; readonly host: string; readonly port: number },
 ): Promise<RunningServer> {
   await loadActions(functions);
-  return startServer(serve(services, { functions }), { host, port, http2: true, stopMs });
+  return startServer(serve(services, functions === undefined ? {} : { functions }), {
+    host,
+    port,
+    http2: true,
+    stopMs,
+  });
 }
 
 /** Runs a function as a process: on `PORT`, until SIGTERM. On failure says why on standard error, and ends with 1. */

@@ -49,8 +49,13 @@ export class Http2Incoming implements Incoming {
   }
 
   destroy(): void {
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    breakOff(this.#stream);
   }
+}
+
+/** Ends a stream as an error. Closing it would first send what looks like the end of the answer. */
+export function breakOff(stream: ServerHttp2Stream): void {
+  stream.destroy(new Error('broken off'));
 }
 
 /** What node:http calls it when a connection ends in the midst of a body. */
@@ -75,7 +80,9 @@ export class Http2Outgoing implements Outgoing {
   }
 
   get writableFinished(): boolean {
-    return this.#stream.writableFinished && !this.#stream.aborted;
+    // Not the stream's own word: it may be closed, whole, before it has heard that it was written.
+    const { writableEnded, aborted, rstCode } = this.#stream;
+    return writableEnded && !aborted && rstCode === constants.NGHTTP2_NO_ERROR;
   }
 
   get destroyed(): boolean {
@@ -115,7 +122,7 @@ export class Http2Outgoing implements Outgoing {
   }
 
   destroy(): void {
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    breakOff(this.#stream);
   }
 
   #begin(isWhole = false): void {

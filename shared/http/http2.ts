@@ -2,7 +2,6 @@
 // memory, in time, and in what a connection may ask for and take back.
 
 import {
-  constants,
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
@@ -27,7 +26,7 @@ import {
   streamWindowBytes,
   unansweredPingsMax,
 } from '../oci/limits.ts';
-import { Http2Incoming, Http2Outgoing } from './http2-stream.ts';
+import { breakOff, Http2Incoming, Http2Outgoing } from './http2-stream.ts';
 import type { Handler } from './message.ts';
 
 /** What speaks HTTP/2 on connections that another server has accepted. */
@@ -92,7 +91,7 @@ function answer(
 ): void {
   // What is wrong with a stream is seen by who reads or writes it.
   stream.on('error', () => undefined);
-  stream.setTimeout(silenceMs, () => stream.close(constants.NGHTTP2_CANCEL));
+  stream.setTimeout(silenceMs, () => breakOff(stream));
   void handler(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
 }
 

@@ -111,14 +111,17 @@ export const streamsMax = 100;
  * Bytes of a request that HTTP/2 lets come before they are read, of one request and of all on a connection. A request
  * whose body waits for the store holds so much in memory at most.
  */
-export const streamWindowBytes = 1024 * 1024;
+export const streamWindowBytes = 512 * 1024;
 export const connectionWindowBytes = 8 * 1024 * 1024;
 
 /** Fields in the headers of one request of HTTP/2. */
 export const headerFieldsMax = 128;
 
-/** What a connection of HTTP/2 may take of memory for headers and answers not yet sent: above, new requests are refused. */
-export const connectionMemoryMebibytesMax = 10;
+/**
+ * What a connection of HTTP/2 may take of memory for headers, and for answers that its other side does not read: above,
+ * new requests are refused. Behind a load balancer a connection is many clients', so a few slow ones must not fill it.
+ */
+export const connectionMemoryMebibytesMax = 64;
 
 /** Requests that a connection of HTTP/2 may take back: so many at once, and so many a second. Above, it is ended. */
 export const resetStreamsBurst = 1000;

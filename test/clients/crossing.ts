@@ -2,7 +2,6 @@
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunningBerth } from '#test/support/berth.ts';
 import { writeDockerArchive, writeImage, writeIndex } from '#test/support/images.ts';
 import { digestOf } from '#test/support/manifests.ts';
 import { type Client, type Scratch, unlessInstalled, unlessRoot } from './client.ts';
@@ -11,15 +10,22 @@ import { startDocker } from './dockerd.ts';
 import { architectures, buildahIn, podmanIn, pushIndexOf } from './podman.ts';
 import { skopeoIn } from './skopeo.ts';
 
-/** What a client must know of a registry. */
-export type Reached = Pick<RunningBerth, 'host' | 'password'>;
+/** A registry, as clients are told of it. */
+export interface Reached {
+  /** Address and port. */
+  readonly host: string;
+  /** The admin's. */
+  readonly password: string;
+  /** Where it speaks TLS: a directory with the certificate `ca.crt` of the authority behind its own, and nothing else. */
+  readonly trusted?: string;
+}
 
 export interface CrossingClient {
   readonly name: string;
   /** Why it is left out. */
   readonly skip: string | false;
   /** Called once, before it pushes or pulls. It logs in, where the client keeps logins. */
-  start(space: Scratch, berth: Reached): Promise<void>;
+  start(space: Scratch, registry: Reached): Promise<void>;
   /** What it can make beside an image. */
   readonly makes: readonly Made[];
   /** The digest that it has an index by, once pulled: the index's own, or that of the machine's image in it. */
@@ -40,7 +46,7 @@ function crossing(
   name: string,
   skip: string | false,
   { makes = [], hasIndexBy }: Pick<CrossingClient, 'hasIndexBy'> & Partial<CrossingClient>,
-  start: (directory: string, space: Scratch, berth: Reached) => Promise<Started>,
+  start: (directory: string, space: Scratch, registry: Reached) => Promise<Started>,
 ): CrossingClient {
   let started: Started | undefined;
   const client = () => {
@@ -50,10 +56,10 @@ function crossing(
   return {
     name,
     skip,
-    start: async (space, berth) => {
+    start: async (space, registry) => {
       const directory = join(space.path, name);
       await mkdir(directory);
-      started = await start(directory, space, berth);
+      started = await start(directory, space, registry);
     },
     makes,
     hasIndexBy,
@@ -69,10 +75,13 @@ const docker = crossing(
   'docker',
   unlessRoot('dockerd') || unlessInstalled('dockerd', 'docker'),
   { hasIndexBy: 'index' },
-  async (directory, space, berth) => {
-    const client = await startDocker(directory);
+  async (directory, space, registry) => {
+    const { trusted } = registry;
+    // Beside what the system trusts, which it has no need of.
+    const trust = trusted === undefined ? {} : { SSL_CERT_FILE: join(trusted, 'ca.crt') };
+    const client = await startDocker(directory, trust);
     space.after(() => client.stop());
-    await login(client, berth);
+    await login(client, registry);
     return {
       push: async (image) => {
         const archive = join(directory, 'archive.tar');
@@ -92,12 +101,12 @@ const skopeo = crossing(
   'skopeo',
   unlessInstalled('skopeo'),
   { makes: ['index', 'zstd'], hasIndexBy: 'image' },
-  async (directory, _space, berth) => {
+  async (directory, _space, registry) => {
     const client = skopeoIn(directory);
-    await login(client, berth, '--tls-verify=false');
+    await login(client, registry, ...trustFlags(registry));
     const [layout, archive] = [join(directory, 'layout'), join(directory, 'archive.tar')];
     const copy = (from: string, image: string, ...more: string[]) =>
-      client('copy', '--dest-tls-verify=false', ...more, from, `docker://${image}`);
+      client('copy', ...trustFlags(registry, 'dest-'), ...more, from, `docker://${image}`);
     return {
       push: async (image, made) => {
         if (made === 'zstd') {
@@ -115,7 +124,8 @@ const skopeo = crossing(
       pull: async (image, as) => {
         const to = join(directory, 'pulled');
         const logins = as === 'nobody' ? ['--src-no-creds'] : [];
-        await client('copy', '--src-tls-verify=false', ...logins, `docker://${image}`, `dir:${to}`);
+        const trust = trustFlags(registry, 'src-');
+        await client('copy', ...trust, ...logins, `docker://${image}`, `dir:${to}`);
         return digestOf(await readFile(join(to, 'manifest.json')));
       },
     };
@@ -126,14 +136,14 @@ const podman = crossing(
   'podman',
   unlessRoot('podman') || unlessInstalled('podman'),
   { makes: ['index'], hasIndexBy: 'index' },
-  async (directory, _space, berth) => {
+  async (directory, _space, registry) => {
     const client = await podmanIn(directory);
     const make = async (image: string) => {
       const archive = join(directory, 'archive.tar');
       await writeDockerArchive(archive, image, optionsOf(image));
       await client('load', '--input', archive);
     };
-    const { push, pull } = await storing(client, directory, berth, make);
+    const { push, pull } = await storing(client, directory, registry, make);
     return {
       push,
       pull: async (image, as) => {
@@ -148,7 +158,7 @@ const buildah = crossing(
   'buildah',
   unlessRoot('buildah') || unlessInstalled('buildah'),
   { makes: ['index'], hasIndexBy: 'image' },
-  async (directory, _space, berth) => {
+  async (directory, _space, registry) => {
     const client = await buildahIn(directory);
     const make = async (image: string) => {
       await writeFile(join(directory, 'file'), `the file of ${image}`);
@@ -156,7 +166,7 @@ const buildah = crossing(
       await client('copy', container, join(directory, 'file'), '/file');
       await client('commit', '--rm', container, image);
     };
-    const { push, pull } = await storing(client, directory, berth, make);
+    const { push, pull } = await storing(client, directory, registry, make);
     return {
       push,
       pull: async (image, as) => {
@@ -172,21 +182,22 @@ const containerd = crossing(
   'containerd',
   unlessRoot('containerd') || unlessInstalled('containerd', 'ctr'),
   { hasIndexBy: 'index' },
-  async (directory, space, berth) => {
+  async (directory, space, registry) => {
     const client = await startContainerd(directory);
     space.after(() => client.stop());
-    const user = ['--user', `admin:${berth.password}`];
+    const transport = await containerdTransport(directory, registry);
+    const user = ['--user', `admin:${registry.password}`];
     return {
       push: async (image) => {
         const archive = join(directory, 'archive.tar');
         await writeDockerArchive(archive, image, optionsOf(image));
         await client('images', 'import', archive);
-        await client('images', 'push', '--plain-http', ...user, image);
+        await client('images', 'push', ...transport, ...user, image);
         return client.digest(image);
       },
       pull: async (image, as) => {
         const asked = as === 'nobody' ? [] : user;
-        await client('images', 'pull', '--plain-http', ...asked, image);
+        await client('images', 'pull', ...transport, ...asked, image);
         return client.digest(image);
       },
     };
@@ -197,16 +208,16 @@ const containerd = crossing(
 async function storing(
   client: Client,
   directory: string,
-  berth: Reached,
+  registry: Reached,
   make: (image: string) => Promise<void>,
 ) {
-  const insecure = '--tls-verify=false';
-  await login(client, berth, insecure);
+  const trust = trustFlags(registry);
+  await login(client, registry, ...trust);
   const [digestFile, nobody] = [join(directory, 'digest'), join(directory, 'nobody.json')];
   await writeFile(nobody, '{}');
   const pushImage = async (image: string) => {
     await make(image);
-    await client('push', insecure, '--digestfile', digestFile, image);
+    await client('push', ...trust, '--digestfile', digestFile, image);
     return await readFile(digestFile, 'utf8');
   };
   return {
@@ -214,19 +225,41 @@ async function storing(
       if (made === undefined) return pushImage(image);
       const images = architectures.map((architecture) => `${image}-${architecture}`);
       for (const one of images) await pushImage(one);
-      return pushIndexOf(client, { images, index: image, digestFile });
+      return pushIndexOf(client, { images, index: image, digestFile, trust });
     },
     pull: async (image: string, as?: 'nobody') => {
       const logins = as === 'nobody' ? ['--authfile', nobody] : [];
-      await client('pull', insecure, ...logins, image);
+      await client('pull', ...trust, ...logins, image);
     },
   };
 }
 
-async function login(client: Client, berth: Reached, ...more: string[]): Promise<void> {
+/** What podman, buildah and skopeo are told of TLS. @param side skopeo's, which copies from and to */
+function trustFlags({ trusted }: Reached, side = ''): string[] {
+  return trusted === undefined
+    ? [`--${side}tls-verify=false`]
+    : [`--${side}tls-verify=true`, `--${side}cert-dir`, trusted];
+}
+
+/** What ctr is told of it: a directory with a file for each registry, as containerd itself reads them. */
+async function containerdTransport(
+  directory: string,
+  { host, trusted }: Reached,
+): Promise<readonly string[]> {
+  if (trusted === undefined) return ['--plain-http'];
+  const hosts = join(directory, 'hosts');
+  await mkdir(join(hosts, host), { recursive: true });
+  await writeFile(
+    join(hosts, host, 'hosts.toml'),
+    `server = "https://${host}"\n[host."https://${host}"]\n  ca = "${join(trusted, 'ca.crt')}"\n`,
+  );
+  return ['--hosts-dir', hosts];
+}
+
+async function login(client: Client, registry: Reached, ...more: string[]): Promise<void> {
   const { ok, stderr } = await client.attempt(
-    ['login', ...more, '-u', 'admin', '--password-stdin', berth.host],
-    berth.password,
+    ['login', ...more, '-u', 'admin', '--password-stdin', registry.host],
+    registry.password,
   );
   if (!ok) throw new Error(stderr);
 }

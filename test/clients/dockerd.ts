@@ -15,8 +15,15 @@ export interface Docker extends Client {
 
 const startsWithinSeconds = 60;
 
-/** Starts a daemon under a directory. Needs root. @throws Error when it does not answer within a minute */
-export async function startDocker(directory: string): Promise<Docker> {
+/**
+ * Starts a daemon under a directory. Needs root.
+ * @param variables are put over the tests' environment, for the daemon
+ * @throws Error when it does not answer within a minute
+ */
+export async function startDocker(
+  directory: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Docker> {
   await mkdir(join(directory, 'config'), { recursive: true });
   const log = await open(join(directory, 'log'), 'w');
   const daemon = spawn(
@@ -31,7 +38,7 @@ export async function startDocker(directory: string): Promise<Docker> {
       ['--bridge=none', '--iptables=false', '--ip6tables=false'],
       ['--ip-forward=false', '--ip-masq=false'],
     ].flat(),
-    { stdio: ['ignore', log.fd, log.fd] },
+    { env: { ...process.env, ...variables }, stdio: ['ignore', log.fd, log.fd] },
   );
   // Not SIGKILL: it has a containerd of its own to end.
   endsWithTests(daemon, 'SIGTERM');

@@ -24,20 +24,23 @@ export const architectures = ['amd64', 'arm64'];
  */
 export async function pushIndexOf(
   client: Client,
-  options: { readonly images: readonly string[]; readonly index: string; digestFile: string },
+  options: {
+    readonly images: readonly string[];
+    readonly index: string;
+    readonly digestFile: string;
+    /** What it is told of TLS; of none, when left out. */
+    readonly trust?: readonly string[];
+  },
 ): Promise<string> {
-  const { images, index, digestFile } = options;
-  const [list, insecure] = [
-    `list-of-${images.join('-').replace(/\W/g, '-')}`,
-    '--tls-verify=false',
-  ];
+  const { images, index, digestFile, trust = ['--tls-verify=false'] } = options;
+  const list = `list-of-${images.join('-').replace(/\W/g, '-')}`;
   await client('manifest', 'create', list);
   for (const [at, image] of images.entries()) {
     const added = ['--arch', architectures[at] ?? '', list, `docker://${image}`];
-    await client('manifest', 'add', insecure, ...added);
+    await client('manifest', 'add', ...trust, ...added);
   }
   const told = ['--digestfile', digestFile];
-  await client('manifest', 'push', '--all', insecure, ...told, list, `docker://${index}`);
+  await client('manifest', 'push', '--all', ...trust, ...told, list, `docker://${index}`);
   return await readFile(digestFile, 'utf8');
 }
 

@@ -1,0 +1,19 @@
+// The streaming server as a process of its own, with the stores of one machine: settings as `npm start` has them.
+
+import { startStreaming } from '#functions/streaming.ts';
+import { openRegistry } from '#infra/local/registry.ts';
+import { readSettings } from '#infra/local/settings.ts';
+
+const settings = readSettings(process.env);
+const registry = await openRegistry(settings);
+const functions = process.env['BERTH_TEST_FUNCTIONS']?.split(',');
+const server = await startStreaming(registry.services, {
+  ...(functions === undefined ? {} : { functions }),
+  host: settings.host,
+  port: settings.port,
+});
+process.once('SIGTERM', async () => {
+  await server.stop();
+  registry.close();
+});
+process.stdout.write(`ready on http://localhost:${server.port}\n`);
