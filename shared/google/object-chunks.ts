@@ -14,9 +14,9 @@ const chunkBytesMax = 16 * mebibyte;
 
 /**
  * What all uploads together may hold: one chunk each that is being sent, and one that is being filled. One upload has
- * 2 × 16 MiB, 16 have 2 × 4 MiB each. Where there are more than 64 of them they hold 2 MiB each, and together more.
+ * 2 × 16 MiB, 16 have 2 × 3 MiB each. Where there are more than 48 of them they hold 2 MiB each, and together more.
  */
-const heldBytesMax = 128 * mebibyte;
+const heldBytesMax = 96 * mebibyte;
 const chunkBytesMin = mebibyte;
 
 /** How large a next chunk may be, where uploads come and go. One for all of a process. */
