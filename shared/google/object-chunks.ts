@@ -7,16 +7,15 @@ const unitBytes = 256 * 1024;
 
 /**
  * Each request to the service costs a round trip and a durable write on its side, tens of milliseconds in all: few large
- * chunks are faster than many small ones. They begin small, so that a short body is not held up, and double.
+ * chunks are faster than many small ones. Beyond this size there is little to gain.
  */
-const chunkBytesFirst = 4 * mebibyte;
-const chunkBytesMax = 16 * mebibyte;
+const chunkBytesMax = 8 * mebibyte;
 
 /**
- * What all uploads together may hold: one chunk each that is being sent, and one that is being filled. One upload has
- * 2 × 16 MiB, 16 have 2 × 4 MiB each. Where there are more than 64 of them they hold 2 MiB each, and together more.
+ * What all uploads together may hold: one chunk each that is being sent, and one that is being filled. Up to 4 uploads
+ * have 2 × 8 MiB each, 16 have 2 × 2 MiB. Where there are more than 32 they have 2 MiB each, and together more.
  */
-const heldBytesMax = 128 * mebibyte;
+const heldBytesMax = 64 * mebibyte;
 const chunkBytesMin = mebibyte;
 
 /** How large a next chunk may be, where uploads come and go. One for all of a process. */
@@ -26,13 +25,10 @@ export class ChunkBudget {
   /** Gives an upload its share until it is released. */
   share(): ChunkShare {
     this.#uploads += 1;
-    let chunks = 0;
     return {
       next: () => {
-        const fair = heldBytesMax / 2 / this.#uploads;
-        const wanted = Math.min(chunkBytesFirst * 2 ** chunks, chunkBytesMax, fair);
-        chunks += 1;
-        return Math.max(Math.floor(wanted / unitBytes) * unitBytes, chunkBytesMin);
+        const fair = Math.min(heldBytesMax / 2 / this.#uploads, chunkBytesMax);
+        return Math.max(Math.floor(fair / unitBytes) * unitBytes, chunkBytesMin);
       },
       release: () => {
         this.#uploads -= 1;

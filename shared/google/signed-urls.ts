@@ -76,7 +76,8 @@ export class SignedUrls {
 }
 
 /** Signs with the SDK: with the private key of its credentials, or by a call to the service that keeps it. */
-export function signBySdk(service: StorageService): Sign {
+export function signBySdk(anyone: StorageService): Sign {
+  const service = anyone.withCredentials();
   return ({ place, mediaType, nowMs, seconds }) =>
     service.call('remoteSignature', async (storage) => {
       const file = storage.bucket(place.bucket).file(place.object);

@@ -6,7 +6,7 @@ import { isPassing } from './storage-failure.ts';
 export interface Patience {
   /** How long one attempt may go without an answer, or a transfer without a byte. */
   readonly answerMsMax: number;
-  /** How long one attempt to send a chunk may take: 16 MiB come through at 140 KB/s. */
+  /** How long one attempt to send a chunk may take: 8 MiB come through at 70 KB/s. */
   readonly chunkMsMax: number;
   /** The delay before the second attempt; it doubles with each further one. */
   readonly delayMsFirst: number;

@@ -50,15 +50,21 @@ export interface StorageServiceOptions {
 }
 
 export class StorageService {
-  readonly #apiEndpoint: string;
   readonly patience: Patience;
-  readonly #meter: Meter | undefined;
+  readonly #options: StorageServiceOptions;
+  readonly #isAnonymous: boolean;
   #storage: Promise<Storage> | undefined;
 
-  constructor({ apiEndpoint, patience, meter }: StorageServiceOptions) {
-    this.#apiEndpoint = apiEndpoint;
-    this.patience = patience;
-    this.#meter = meter;
+  /** @param isAnonymous whether to call without credentials; at an endpoint that is not Google's nobody asks for them */
+  constructor(options: StorageServiceOptions, isAnonymous = !isGoogles(options.apiEndpoint)) {
+    this.patience = options.patience;
+    this.#options = options;
+    this.#isAnonymous = isAnonymous;
+  }
+
+  /** The same service, called as somebody. */
+  withCredentials(): StorageService {
+    return this.#isAnonymous ? new StorageService(this.#options, false) : this;
   }
 
   /** Makes a call of the SDK, again while it fails in passing. @throws StorageFailure */
@@ -73,7 +79,7 @@ export class StorageService {
   callOnce<T>(operation: Operation, make: (storage: Storage) => Promise<T>): Promise<T> {
     return bounded(this.patience.answerMsMax, undefined, async () => {
       const storage = await this.#connected();
-      this.#meter?.(operation);
+      this.#options.meter?.(operation);
       return make(storage);
     });
   }
@@ -93,7 +99,7 @@ export class StorageService {
     const url = this.#urlOf(request);
     return bounded(answerMsMax ?? this.patience.answerMsMax, signal, async (ending) => {
       const storage = await this.#connected();
-      if (operation !== undefined) this.#meter?.(operation);
+      if (operation !== undefined) this.#options.meter?.(operation);
       return storage.authClient.request<unknown>({
         ...{ method, url, responseType, signal: ending },
         ...(headers && { headers: { ...headers } }),
@@ -106,7 +112,7 @@ export class StorageService {
   }
 
   #urlOf({ url, query }: StorageRequest): URL {
-    const whole = new URL(url, this.#apiEndpoint);
+    const whole = new URL(url, this.#options.apiEndpoint);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) whole.searchParams.set(name, value);
     }
@@ -115,7 +121,7 @@ export class StorageService {
 
   /** The SDK, loaded at its first use: it takes 160 ms, which a caller that only signs URLs should not wait for. */
   #connected(): Promise<Storage> {
-    this.#storage ??= connect(this.#apiEndpoint);
+    this.#storage ??= connect(this.#options.apiEndpoint, this.#isAnonymous);
     return this.#storage;
   }
 }
@@ -126,16 +132,19 @@ export function endpointOf(given: string | undefined): string {
   return (/^\w+:\/\//.test(endpoint) ? endpoint : `https://${endpoint}`).replace(/\/+$/, '');
 }
 
-/** The SDK's client, which retries nothing. At an endpoint that is not Google's nobody is asked for credentials. */
-async function connect(apiEndpoint: string): Promise<Storage> {
+function isGoogles(apiEndpoint: string): boolean {
+  return /(^|\.)googleapis\.com$/.test(new URL(apiEndpoint).hostname);
+}
+
+/** The SDK's client, which retries nothing. */
+async function connect(apiEndpoint: string, isAnonymous: boolean): Promise<Storage> {
   const { IdempotencyStrategy, Storage } = await import('@google-cloud/storage');
   const { PassThroughClient } = await import('google-auth-library');
-  const isGoogles = /(^|\.)googleapis\.com$/.test(new URL(apiEndpoint).hostname);
   return new Storage({
     apiEndpoint,
     retryOptions: { autoRetry: false, idempotencyStrategy: IdempotencyStrategy.RetryNever },
-    useAuthWithCustomEndpoint: isGoogles,
-    ...(!isGoogles && { authClient: new PassThroughClient() }),
+    useAuthWithCustomEndpoint: !isAnonymous,
+    ...(isAnonymous && { authClient: new PassThroughClient() }),
   });
 }
 
