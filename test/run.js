@@ -6,6 +6,7 @@ import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { startEmulator } from './support/emulators.ts';
 
 const root = join(import.meta.dirname, '..');
 const wanted = process.argv.slice(2).map((path) => relative(root, join(process.cwd(), path)));
@@ -27,6 +28,16 @@ const files = globSync('test/**/*.test.ts', { cwd: root })
   .filter((file) => wanted.length === 0 || wanted.some((path) => file.startsWith(path)))
   .sort()
   .map((file) => join(root, file));
+
+// One of each for the whole run: the files find them by the environment, and skip where there is none.
+if (files.some((file) => file.endsWith('.google.test.ts'))) {
+  try {
+    await Promise.all([startEmulator('firestore'), startEmulator('pubsub')]);
+  } catch (error) {
+    counts.failed += 1;
+    leftOut.add(`what needs Google's emulators: ${error}`);
+  }
+}
 
 const events = run({
   files,
