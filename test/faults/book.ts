@@ -6,7 +6,8 @@ import type { Document } from '#shared/ports/documents.ts';
 import type { Repository } from '#shared/registry/layout.ts';
 import type { TagRecord } from '#shared/registry/records.ts';
 import { Violation } from '#test/model/schedule.ts';
-import { nicknameOf, type TagName } from '#test/model/universe.ts';
+import { nicknameOf, type TagName, tagNames } from '#test/model/universe.ts';
+import { type Told, told } from './outbox-book.ts';
 
 /** `tag name tag` and `manifest name digest`, each with the digest it leads to. */
 type Shown = ReadonlyMap<string, string>;
@@ -15,6 +16,8 @@ type Shown = ReadonlyMap<string, string>;
 export interface Change {
   readonly what: string;
   apply(shown: Map<string, string>): void;
+  /** What is to be told of it, in that order. @param shown before it is made */
+  tells(shown: Shown): Told[];
 }
 
 export function putting(name: Repository['name'], tag: TagName, digest: Digest): Change {
@@ -24,6 +27,7 @@ export function putting(name: Repository['name'], tag: TagName, digest: Digest):
       shown.set(`manifest ${name} ${digest}`, digest);
       shown.set(`tag ${name} ${tag}`, digest);
     },
+    tells: () => [told('INSERT', name, { digest, tag })],
   };
 }
 
@@ -33,18 +37,25 @@ export function untagging(name: Repository['name'], tag: TagName): Change {
     apply: (shown) => {
       shown.delete(`tag ${name} ${tag}`);
     },
+    tells: () => [told('DELETE', name, { tag })],
   };
 }
 
 /** Its tags go with it. */
 export function removing(name: Repository['name'], digest: Digest): Change {
+  // The names of the tags stand in the order in which they are told.
+  const tagsIn = (shown: Shown) =>
+    tagNames.filter((tag) => shown.get(`tag ${name} ${tag}`) === digest);
   return {
     what: `${nicknameOf(digest)} of ${name} goes`,
     apply: (shown) => {
-      for (const [key, shownDigest] of [...shown]) {
-        if (shownDigest === digest && key.split(' ')[1] === name) shown.delete(key);
-      }
+      for (const tag of tagsIn(shown)) shown.delete(`tag ${name} ${tag}`);
+      shown.delete(`manifest ${name} ${digest}`);
     },
+    tells: (shown) => [
+      ...tagsIn(shown).map((tag) => told('DELETE', name, { tag })),
+      told('DELETE', name, { digest }),
+    ],
   };
 }
 
@@ -75,20 +86,24 @@ export class Book {
 
   /**
    * Looks at what has become since the last time, in which at most one transaction was committed.
-   * @throws Violation when a change was made by half, or by nobody
+   * @param told what it wrote into the outbox
+   * @throws Violation when a change was made by half, by nobody, or without its events
    */
-  check(documents: readonly Document[]): void {
-    const actual = shownIn(documents);
+  check(documents: readonly Document[], told: readonly Told[]): void {
+    const before = this.#shown;
     const due = this.#due;
+    this.#shown = shownIn(documents);
     this.#due = undefined;
-    if (due !== undefined && same(actual, after(this.#shown, due))) this.#done.add(due);
-    else if (!same(actual, this.#shown)) {
-      const before = tell(this.#shown);
-      throw new Violation(
-        `${due?.what ?? 'nothing was to change'}, and from [${before}] it became [${tell(actual)}]`,
-      );
+    const isMade =
+      due !== undefined &&
+      same(this.#shown, after(before, due)) &&
+      told.join() === due.tells(before).join();
+    if (isMade) this.#done.add(due);
+    else if (told.length > 0 || !same(this.#shown, before)) {
+      const became = `from [${tell(before)}] it became [${tell(this.#shown)}]`;
+      const was = due?.what ?? 'nothing was to change';
+      throw new Violation(`${was}, and ${became}, and it was told: [${told.join(', ')}]`);
     }
-    this.#shown = actual;
   }
 }
 

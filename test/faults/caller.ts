@@ -2,9 +2,12 @@
 // answer to what the books say.
 
 import type { Digest } from '#shared/oci/digest.ts';
+import type { Events } from '#shared/ports/events.ts';
 import type { Repository } from '#shared/registry/layout.ts';
+import type { RelayServices } from '#shared/registry/relay.ts';
 import type { Store } from '#shared/registry/store.ts';
 import { type Began, type Client, Lost, Violation } from '#test/model/schedule.ts';
+import type { Request } from '#test/model/steps.ts';
 import type { Told } from '#test/model/told.ts';
 import { type Answer, errorsOf } from '#test/support/calls.ts';
 import type { FakeClock } from '#test/support/clock.ts';
@@ -13,6 +16,7 @@ import type { Call, Door, Exchange } from './door.ts';
 import type { Faults } from './faults.ts';
 import { faultyBlobs } from './faulty-blobs.ts';
 import { faultyDocuments } from './faulty-documents.ts';
+import { faultyEvents } from './faulty-events.ts';
 import { checkForm, tell, tellCall } from './form.ts';
 import type { Session, Sessions } from './sessions.ts';
 
@@ -25,6 +29,9 @@ export interface Stage {
   readonly told: Told;
   readonly book: Book;
   readonly sessions: Sessions;
+  readonly events: Events;
+  /** The topic that events go to. */
+  readonly topic: string;
   /** Basic credentials that may do all in a project, and nothing beyond it. */
   readonly robots: ReadonlyMap<string, string>;
   /** Whether somebody deletes: what was there may be gone. */
@@ -75,7 +82,7 @@ export class Caller {
     try {
       const { answer } = await this.#client.request(
         tellCall(call),
-        async (store) => door.send(this.#faulty(store, struck), location, call),
+        async (store) => door.send(this.#faulty(store, this.#strikes(struck)), location, call),
         {
           mayFail: [],
           committed: () => {
@@ -111,31 +118,45 @@ export class Caller {
     throw new Violation(`${this.#client.name} does not come through`);
   }
 
-  /** Runs what is no request over HTTP over the store with its faults. @returns `undefined` when it failed */
-  async run<T>(what: string, body: (store: Store) => Promise<T>): Promise<T | undefined> {
+  /** Runs what is no request over HTTP, over ports with their faults. @returns `undefined` when it failed */
+  async run<T>(
+    what: string,
+    body: (services: Store & RelayServices) => Promise<T>,
+  ): Promise<T | undefined> {
+    const ran = async (store: Store, request: Request) => {
+      const { events, topic } = this.stage;
+      const faults = this.#strikes([]);
+      const stepping: Events = {
+        publish: (...published) => request.step('publish', () => events.publish(...published)),
+      };
+      const services = {
+        ...this.#faulty(store, faults),
+        events: faultyEvents(stepping, faults),
+        topic,
+      };
+      return body(services).catch((error: unknown) => new Failure(error));
+    };
     try {
-      const outcome = await this.#client.request(
-        what,
-        async (store) => body(this.#faulty(store, [])).catch((failure: Error) => ({ failure })),
-        { mayFail: [] },
-      );
-      return typeof outcome === 'object' && outcome !== null && 'failure' in outcome
-        ? undefined
-        : outcome;
+      const outcome = await this.#client.request(what, ran, { mayFail: [] });
+      return outcome instanceof Failure ? undefined : outcome;
     } catch (error) {
       if (error instanceof Lost) return undefined;
       throw error;
     }
   }
 
-  #faulty(store: Store, struck: string[]): Store {
-    const faults: Pick<Faults, 'strike'> = {
+  /** The faults of the run, those that strike this request being written down. */
+  #strikes(struck: string[]): Pick<Faults, 'strike'> {
+    return {
       strike: (operation, what) => {
         const fault = this.stage.faults.strike(operation, `${this.#client.name}: ${what}`);
         if (fault !== undefined) struck.push(fault.fate);
         return fault;
       },
     };
+  }
+
+  #faulty(store: Store, faults: Pick<Faults, 'strike'>): Store {
     return {
       ...store,
       documents: faultyDocuments(store.documents, faults),
@@ -163,6 +184,19 @@ export class Caller {
       told.promised(promises.repository, promises.digest, began, turn());
     }
     if (status >= 400) refused?.(answer, began);
+  }
+}
+
+/** What was run failed; whatever runs it again goes on. */
+class Failure {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
+
+  toString(): string {
+    return `failed: ${this.error}`;
   }
 }
 

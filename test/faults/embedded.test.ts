@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
+import { openPushEvents } from '#shared/embedded/push-events.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { fakeClock } from '#test/support/clock.ts';
+import { startPushEndpoint } from '#test/support/inbox.ts';
 import type { Stores } from './rig.ts';
 import { testFaults } from './suite.ts';
 
@@ -18,17 +20,26 @@ testFaults('faults of the embedded stores', {
   seeds: Number(process.env['BERTH_FAULT_SEEDS'] ?? (seed === undefined ? 1000 : 1)),
 });
 
+const topic = 'gcr';
+
 async function open(): Promise<Stores> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-faults-'));
   const clock = fakeClock(Date.parse('2026-11-24T12:00:00Z'));
   const file = join(directory, 'documents.sqlite');
   const documents = openSqliteDocuments({ file, clock, durable: false });
   const blobs = await openFileBlobs({ directory: join(directory, 'blobs'), durable: false });
+  const { inbox, url, close } = await startPushEndpoint();
+  const events = openPushEvents({ documents, clock, subscriptions: [{ topic, endpoint: url }] });
   return {
     documents,
     blobs,
     clock,
+    events,
+    topic,
+    inbox,
     close: async () => {
+      await events.close();
+      await close();
       documents.close();
       await rm(directory, { recursive: true, force: true });
     },

@@ -18,6 +18,8 @@ export const fates = {
   write: ['refused', 'breaks off', 'answer lost', 'meets its own', 'full'],
   compose: ['refused', 'answer lost', 'meets its own', 'full'],
   delete: ['refused', 'answer lost', 'meets its own'],
+  /** `in part`: some of the messages are published, and the others are not. */
+  publish: ['refused', 'in part', 'answer lost', 'published twice'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type Operation = keyof typeof fates;

@@ -1,13 +1,16 @@
-// Who does other things than pushing: pulls, deletes, begins an upload and cancels it, collects.
+// Who does other things than pushing: pulls, deletes, begins an upload and cancels it, collects, relays.
 
 import { digestOf } from '#shared/oci/digest.ts';
+import { relayLeaseSeconds } from '#shared/oci/limits.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
+import { type RelayServices, relayRepository } from '#shared/registry/relay.ts';
+import { sweepOutbox } from '#shared/registry/sweep.ts';
 import { Violation } from '#test/model/schedule.ts';
 import { images, nicknameOf, repositoryOf, tagOf } from '#test/model/universe.ts';
 import type { Answer } from '#test/support/calls.ts';
 import { removing, untagging } from './book.ts';
 import type { Caller } from './caller.ts';
-import type { Collector, Deleter, Quitter, Reader } from './plan.ts';
+import type { Collector, Deleter, Quitter, Reader, Relayer } from './plan.ts';
 import { cancel } from './pusher.ts';
 
 export async function quit(caller: Caller, { into }: Quitter): Promise<void> {
@@ -95,6 +98,24 @@ export async function collect(caller: Caller, { times, seconds }: Collector): Pr
     await caller.until(async () => {
       const collected = await caller.run('collect', (store) => collectOnce(store, location));
       return collected?.failures.length === 0 ? true : undefined;
+    });
+  }
+}
+
+/** Relays; a run that failed, whole or in part, is repeated, when its lease is over. */
+export async function relay(caller: Caller, { of, times }: Relayer): Promise<void> {
+  const { location, clock } = caller.stage;
+  const body = async (services: RelayServices) => {
+    if (of === undefined) return sweepOutbox(services, location);
+    await relayRepository(services, repositoryOf(location, of));
+    return { failures: [] };
+  };
+  for (let time = 1; time <= times; time += 1) {
+    await caller.until(async () => {
+      const relayed = await caller.run(of === undefined ? 'sweep' : `relay ${of}`, body);
+      if (relayed?.failures.length === 0) return true;
+      clock.advance(relayLeaseSeconds * 1000);
+      return undefined;
     });
   }
 }

@@ -59,7 +59,14 @@ export interface Collector {
   readonly seconds: number;
 }
 
-export type Actor = Pusher | Quitter | Reader | Deleter | Collector;
+/** Publishes what is to be told: of one repository, or of all. */
+export interface Relayer {
+  readonly kind: 'relayer';
+  readonly of: RepositoryNickname | undefined;
+  readonly times: number;
+}
+
+export type Actor = Pusher | Quitter | Reader | Deleter | Collector | Relayer;
 
 export interface Plan {
   readonly beginnings: ModelPlan['beginnings'];
@@ -115,6 +122,12 @@ const collector: fc.Arbitrary<Collector> = fc.record({
   seconds: oneOf(0, graceSeconds + 1),
 });
 
+const relayer: fc.Arbitrary<Relayer> = fc.record({
+  kind: fc.constant('relayer'),
+  of: fc.option(repository, { nil: undefined, freq: 2 }),
+  times: oneOf(1, 2),
+});
+
 const actors: fc.Arbitrary<readonly Actor[]> = fc.array(
   fc.oneof(
     { weight: 6, arbitrary: pusher },
@@ -122,20 +135,16 @@ const actors: fc.Arbitrary<readonly Actor[]> = fc.array(
     { weight: 2, arbitrary: reader },
     { weight: 2, arbitrary: deleter },
     { weight: 2, arbitrary: collector },
+    { weight: 2, arbitrary: relayer },
   ),
-  { minLength: 1, maxLength: 3, size: 'max' },
+  { minLength: 1, maxLength: 4, size: 'max' },
 );
+
+const changing = ['transact', 'transact', 'write', 'bytes', 'publish'] as const;
 
 const fault: fc.Arbitrary<PlannedFault> = fc.record({
   // Most operations are plain reads, of which there is little to fear.
-  only: oneOf<Operation | undefined>(
-    undefined,
-    undefined,
-    'transact',
-    'transact',
-    'write',
-    'bytes',
-  ),
+  only: oneOf<Operation | undefined>(undefined, undefined, ...changing),
   after: oneOf(0, 0, 1, 2, 3, 5, 8, 13, 21, 34),
   fate: fc.nat({ max: 59 }),
   failure: fc.nat({ max: failures.length - 1 }),

@@ -1,9 +1,13 @@
 // The rig: stores, the registry's door before them, and the runs that plans lead to.
 
 import { createRobot } from '#shared/auth/robots.ts';
+import { relayLeaseSeconds } from '#shared/oci/limits.ts';
 import { projectOf } from '#shared/oci/reference.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
 import type { Documents } from '#shared/ports/documents.ts';
+import type { Events } from '#shared/ports/events.ts';
+import type { RelayServices } from '#shared/registry/relay.ts';
+import { sweepOutbox } from '#shared/registry/sweep.ts';
 import { Invariants } from '#test/model/invariants.ts';
 import { begin } from '#test/model/model.ts';
 import { type Client, Run, Violation } from '#test/model/schedule.ts';
@@ -11,11 +15,13 @@ import { countedReviews } from '#test/model/steps.ts';
 import { Told } from '#test/model/told.ts';
 import { repositoryNames, repositoryOf } from '#test/model/universe.ts';
 import type { FakeClock } from '#test/support/clock.ts';
+import type { Inbox } from '#test/support/inbox.ts';
 import { Book } from './book.ts';
 import { Caller, type Stage } from './caller.ts';
 import { Door } from './door.ts';
 import { Faults } from './faults.ts';
-import { collect, quit, read, remove } from './others.ts';
+import { collect, quit, read, relay, remove } from './others.ts';
+import { OutboxBook } from './outbox-book.ts';
 import type { Actor, Plan } from './plan.ts';
 import { pullAll } from './pull-all.ts';
 import { cancel, push } from './pusher.ts';
@@ -26,6 +32,10 @@ export interface Stores {
   readonly documents: Documents;
   readonly blobs: Blobs;
   readonly clock: FakeClock;
+  readonly events: Events;
+  /** The topic whose messages come into the inbox. */
+  readonly topic: string;
+  readonly inbox: Inbox;
   close(): Promise<void>;
 }
 
@@ -76,13 +86,17 @@ export class Rig {
   async play(plan: Plan): Promise<Outcome> {
     this.#runs += 1;
     const location = `${this.#place}-${this.#runs}`;
-    const { clock, blobs } = this.#stores;
+    const { clock, blobs, topic, inbox } = this.#stores;
+    inbox.deliveries.length = 0;
     const documents = countedReviews(this.#stores.documents);
     const store = { documents, blobs, clock };
     const all = () => documents.list({ prefix: [location], limit: Number.MAX_SAFE_INTEGER });
     await begin(store, clock, location, plan.beginnings);
     const told = new Told(clock);
-    const book = new Book(await all());
+    const beginning = await all();
+    const book = new Book(beginning);
+    const outbox = new OutboxBook();
+    outbox.see(beginning);
     const sessions = new Sessions(blobs);
     const invariants = new Invariants(store, location, told);
     const run = new Run({
@@ -90,7 +104,7 @@ export class Rig {
       clock,
       check: async (touched) => {
         const now = await all();
-        book.check(now);
+        book.check(now, outbox.see(now));
         await invariants.checkSafety(touched, now);
         await sessions.checkSafety(now);
       },
@@ -104,6 +118,8 @@ export class Rig {
       told,
       book,
       sessions,
+      events: delivering(this.#stores),
+      topic,
       robots: this.#robots,
       somethingIsDeleted: plan.actors.some(({ kind }) => kind === 'deleter'),
       turn: () => run.turn,
@@ -120,7 +136,9 @@ export class Rig {
       await pullAll(this.#door, store, location, book.shown);
       await run.run([['the end', (client) => cancelAll(new Caller(client, stage), sessions)]], []);
       await sessions.checkLeft(location, projects);
-      run.note('time passes, and the collector runs');
+      run.note('time passes, and the relay and the collector run');
+      await relayAll({ ...store, events: stage.events, topic, clock }, location);
+      outbox.check(location, inbox.deliveries);
       await invariants.checkLiveness(clock);
       return outcome();
     } catch (error) {
@@ -146,9 +164,37 @@ function scriptOf(actor: Actor, stage: Stage): (client: Client) => Promise<void>
       return (client) => remove(new Caller(client, stage), actor);
     case 'collector':
       return (client) => collect(new Caller(client, stage), actor);
+    case 'relayer':
+      return (client) => relay(new Caller(client, stage), actor);
   }
 }
 
 async function cancelAll(caller: Caller, sessions: Sessions): Promise<void> {
   for (const session of sessions.unended()) await cancel(caller, session);
+}
+
+/** Time passes until no lease of a relay is left, and a sweep finds what there is. @throws Violation */
+async function relayAll(
+  services: RelayServices & { readonly clock: FakeClock },
+  location: string,
+): Promise<void> {
+  services.clock.advance(relayLeaseSeconds * 1000);
+  const { failures } = await sweepOutbox(services, location);
+  if (failures.length > 0) throw new Violation(`a sweep failed without a fault: ${failures[0]}`);
+  const left = await services.documents.list({ prefix: [location, '-', 'outbox'], limit: 1 });
+  if (left.length > 0) throw new Violation('when all is over, something is left in the outbox');
+}
+
+/** The events, but that what was published has come before it goes on: no clock runs away from it. */
+function delivering({ events, inbox }: Stores): Events {
+  return {
+    publish: async (topic, orderingKey, messages) => {
+      await events.publish(topic, orderingKey, messages);
+      const ids = messages.map(({ attributes }) => attributes['eventId']);
+      await inbox.until(({ deliveries }) => {
+        const came = new Set(deliveries.map(({ attributes }) => attributes['eventId']));
+        return ids.every((id) => came.has(id));
+      });
+    },
+  };
 }

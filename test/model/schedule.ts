@@ -50,10 +50,13 @@ export interface Began {
   readonly turn: number;
 }
 
+/** What the registry does for a request, with the store as that request sees it. */
+export type Body<T> = (store: Store, request: Request) => Promise<T>;
+
 export interface Client {
   readonly name: string;
   /** Makes a request, and waits for its answer. @throws Lost, RegistryError */
-  request<T>(what: string, body: (store: Store) => Promise<T>, meaning: Meaning<T>): Promise<T>;
+  request<T>(what: string, body: Body<T>, meaning: Meaning<T>): Promise<T>;
 }
 
 export type Script = (client: Client) => Promise<void>;
@@ -243,25 +246,19 @@ export class Run implements Watcher {
     script(client).then(() => end(), end);
   }
 
-  async #request<T>(
-    seat: Seat,
-    what: string,
-    body: (store: Store) => Promise<T>,
-    meaning: Meaning<T>,
-  ): Promise<T> {
+  async #request<T>(seat: Seat, what: string, body: Body<T>, meaning: Meaning<T>): Promise<T> {
     const { store, broken = (whole: Store) => whole } = this.#watched;
     const request = new Request(`${seat.name}: ${what}`, store, this);
     if (meaning.committed !== undefined) this.#meanings.set(request, meaning.committed);
     const lost = Promise.withResolvers<never>();
     seat.request = request;
     seat.hangUp = () => lost.reject(new Lost(what));
-    const answered = this.#serve(request, () => body(broken(request.store)), meaning).finally(
-      () => {
-        request.state = 'over';
-        if (seat.request === request) seat.request = undefined;
-        else this.#endTurn();
-      },
-    );
+    const served = () => body(broken(request.store), request);
+    const answered = this.#serve(request, served, meaning).finally(() => {
+      request.state = 'over';
+      if (seat.request === request) seat.request = undefined;
+      else this.#endTurn();
+    });
     return Promise.race([answered, lost.promise]);
   }
 

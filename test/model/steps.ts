@@ -66,7 +66,8 @@ export class Request {
     gate?.resolve();
   }
 
-  async #step<T>(call: string | (() => string), made: () => Promise<T>): Promise<T> {
+  /** Makes a call of a port: it stands still before, where that is another place, and after it. */
+  async step<T>(call: string | (() => string), made: () => Promise<T>): Promise<T> {
     // Going on between two calls takes no time. Only who looks at the clock there can tell before from
     // after; for all others the place after the last call and the one before this call are the same.
     if (this.#sawClock)
@@ -83,15 +84,14 @@ export class Request {
 
   #documents(documents: Documents): Documents {
     return {
-      get: (key) => this.#step(`get ${called(key)}`, () => documents.get(key)),
-      list: (options) =>
-        this.#step(`list ${called(options.prefix)}`, () => documents.list(options)),
+      get: (key) => this.step(`get ${called(key)}`, () => documents.get(key)),
+      list: (options) => this.step(`list ${called(options.prefix)}`, () => documents.list(options)),
       names: (options) =>
-        this.#step(`names ${called(options.prefix)}`, () => documents.names(options)),
+        this.step(`names ${called(options.prefix)}`, () => documents.names(options)),
       transact: (body) => {
         let writes: string[] = [];
         const label = () => `transaction (${writes.join(', ') || 'no writes'})`;
-        return this.#step(label, async () => {
+        return this.step(label, async () => {
           const result = await documents.transact((transaction) => {
             writes = [];
             return body(noting(transaction, writes));
@@ -105,7 +105,7 @@ export class Request {
 
   #blobs(blobs: Blobs): Blobs {
     const change = async <T>(call: string, name: ObjectName, made: () => Promise<T>): Promise<T> =>
-      this.#step(`${call} ${called(name)}`, async () => {
+      this.step(`${call} ${called(name)}`, async () => {
         const result = await made();
         this.#watcher.touched(name);
         return result;
@@ -115,8 +115,8 @@ export class Request {
       compose: (sources, name, options) =>
         change('compose', name, () => blobs.compose(sources, name, options)),
       delete: (name, options) => change('delete', name, () => blobs.delete(name, options)),
-      stat: (name) => this.#step(`stat ${called(name)}`, () => blobs.stat(name)),
-      read: (name, range) => this.#step(`read ${called(name)}`, () => blobs.read(name, range)),
+      stat: (name) => this.step(`stat ${called(name)}`, () => blobs.stat(name)),
+      read: (name, range) => this.step(`read ${called(name)}`, () => blobs.read(name, range)),
       readUrl: (name, options) => blobs.readUrl(name, options),
       list: (prefix) => blobs.list(prefix),
     };

@@ -48,7 +48,8 @@ export class Inbox {
   async until(holds: (inbox: Inbox) => boolean): Promise<void> {
     const { promise: tooLong, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      reject(new Error(`waited in vain; these came: ${JSON.stringify(this.deliveries)}`));
+      const came = this.deliveries.slice(-20).map(({ data }) => data);
+      reject(new Error(`waited in vain; ${this.deliveries.length} came, last ${came.join(', ')}`));
     }, patienceMs);
     try {
       while (!holds(this)) await Promise.race([this.#changed.promise, tooLong]);
