@@ -2,9 +2,8 @@
 // does not wait for the code of the others.
 
 import type { Action, RepositoryAction } from './action.ts';
-import { type ActionName, type Route, routes } from './routes.ts';
+import { type ActionName, type Route, routesOf, type ServedRoute } from './routes.ts';
 
-type ServedRoute = (typeof routes)[number];
 /** Actions of routes that name a repository. */
 type RepositoryActionName = Extract<ServedRoute, { path: `${string}{name}${string}` }>['run'];
 type PlainActionName = Exclude<ActionName, RepositoryActionName>;
@@ -17,6 +16,9 @@ export const plainAction = loadedOnce<Action>({
   'operator/health': async () => (await import('./operator/health.ts')).health,
   'operator/ready': async () => (await import('./operator/ready.ts')).ready,
   'operator/metrics': async () => (await import('./operator/metrics.ts')).metrics,
+  'events/relay': async () => (await import('./events/relay.ts')).relay,
+  'events/sweep': async () => (await import('./events/sweep.ts')).sweep,
+  'collector/collect': async () => (await import('./collector/collect.ts')).collect,
 } satisfies Record<PlainActionName, () => Promise<Action>>);
 
 /** An action of a route that does. */
@@ -40,19 +42,15 @@ export function namesRepository({ path }: Route): boolean {
   return path.includes('{name}');
 }
 
-/** The function that a route belongs to: the folder of its action. */
-export function functionOf({ run }: Route): string {
-  return run.slice(0, run.indexOf('/'));
-}
-
 /**
  * Loads actions before they are asked for, so that no request waits for code, and what is missing fails the start.
  * @param functions those whose actions are loaded; all when left out
  */
 export async function loadActions(functions?: readonly string[]): Promise<void> {
-  const wanted = routes.filter((route) => functions?.includes(functionOf(route)) ?? true);
   await Promise.all(
-    wanted.map((route) => (namesRepository(route) ? repositoryAction : plainAction)(route.run)),
+    routesOf(functions).map((route) =>
+      (namesRepository(route) ? repositoryAction : plainAction)(route.run),
+    ),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Handler } from '#shared/http/message.ts';
 import { loadActions } from './actions.ts';
 import { serve } from './serve.ts';
 import type { OpenServices } from './services.ts';
-import { servedBy } from './targets.ts';
+import { type TargetName, targetOn, targets } from './targets.ts';
 
 /** The target that the framework was told to run, by its command line or its environment. */
 export function frameworkTarget(
@@ -25,8 +25,7 @@ export function frameworkTarget(
  * @throws Error that names the target when the framework is no host for it
  */
 export function registerFunction(target: string, openServices: OpenServices): void {
-  const functions = servedBy(target, 'framework');
-  const handler = start(target, functions, openServices);
+  const handler = start(targetOn('framework', target), openServices);
   handler.catch((error: unknown) => {
     process.stderr.write(`berth: ${target} does not start: ${String(error)}\n`);
     process.exit(1);
@@ -34,12 +33,8 @@ export function registerFunction(target: string, openServices: OpenServices): vo
   http(target, async (request, response) => (await handler)(request, response));
 }
 
-async function start(
-  target: string,
-  functions: readonly string[],
-  openServices: OpenServices,
-): Promise<Handler> {
+async function start(target: TargetName, openServices: OpenServices): Promise<Handler> {
   // The other functions' code is loaded if a request for it comes.
   const [services] = await Promise.all([openServices(target), loadActions([target])]);
-  return serve(services, { functions });
+  return serve(services, { functions: targets[target].serves });
 }

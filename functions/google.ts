@@ -13,7 +13,8 @@ import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { type Environment, settingsReader, type ValueOf } from '#shared/settings.ts';
 import { logRequests } from './observe.ts';
 import type { Services } from './services.ts';
-import { type FunctionName, functionSettings } from './settings.ts';
+import { functionSettings } from './settings.ts';
+import type { TargetName } from './targets.ts';
 
 type SettingName = keyof typeof functionSettings;
 /** What a function was given; `undefined` is what others read. */
@@ -26,7 +27,7 @@ type Given = { readonly [N in SettingName]?: ValueOf<(typeof functionSettings)[N
  * @throws Error that names the setting that is missing or wrong
  */
 export async function openGoogleServices(
-  name: FunctionName,
+  name: TargetName,
   environment: Environment,
   meter?: Meter,
 ): Promise<Services> {
@@ -36,7 +37,7 @@ export async function openGoogleServices(
   return {
     documents,
     blobs: lazyBlobs(() => openBlobs(given, clock, meter)),
-    events: lazyEvents(() => openEvents(given, meter)),
+    ...eventsOf(given, meter),
     clock,
     recent: new RecentManifests(),
     locationOf: () => required(given, 'BERTH_LOCATION'),
@@ -51,11 +52,11 @@ export async function openGoogleServices(
   };
 }
 
-function readGiven(name: FunctionName, environment: Environment): Given {
+function readGiven(name: TargetName, environment: Environment): Given {
   const read = settingsReader(functionSettings, environment);
   const names = Object.keys(functionSettings) as SettingName[];
   const readBy = names.filter((one) =>
-    (functionSettings[one].readBy as readonly FunctionName[]).includes(name),
+    (functionSettings[one].readBy as readonly TargetName[]).includes(name),
   );
   return Object.fromEntries(readBy.map((one) => [one, read(one)])) as Given;
 }
@@ -95,6 +96,12 @@ async function openBlobs(given: Given, clock: Clock, meter: Meter | undefined) {
     clock,
     meter,
   });
+}
+
+function eventsOf(given: Given, meter: Meter | undefined): Pick<Services, 'events'> {
+  if (given.BERTH_TOPIC === undefined) return {};
+  const publisher = lazyEvents(() => openEvents(given, meter));
+  return { events: { publisher, topic: given.BERTH_TOPIC } };
 }
 
 async function openEvents(given: Given, meter: Meter | undefined) {

@@ -1,8 +1,9 @@
-// The composition root in the cloud: what each function is given, by its name.
+// What each deployed function is given, by its name and its environment.
 
 import type { OpenServices } from './services.ts';
 
 /** Opens what a function needs, and no more than that. */
 export const openServices: OpenServices = async (target) => {
-  throw new Error(`the services of ${target} on Google Cloud are not built yet`);
+  const { openGoogleServices } = await import('./google.ts');
+  return openGoogleServices(target, process.env);
 };

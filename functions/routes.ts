@@ -151,5 +151,28 @@ export const routes = [
   },
 ] as const satisfies readonly Route[];
 
+/**
+ * What no client asks for, but a trigger or a schedule of the platform, which lets in nobody else. Answered only by the
+ * function that is deployed for it.
+ */
+export const internalRoutes = [
+  { id: 'relay', methods: ['POST'], path: '/', run: 'events/relay', needs: 'platform' },
+  { id: 'sweep', methods: ['POST'], path: '/sweep', run: 'events/sweep', needs: 'platform' },
+  { id: 'collect', methods: ['POST'], path: '/', run: 'collector/collect', needs: 'platform' },
+] as const satisfies readonly Route[];
+
+export type ServedRoute = (typeof routes)[number] | (typeof internalRoutes)[number];
+
 /** Every `function/action` there is. */
-export type ActionName = (typeof routes)[number]['run'];
+export type ActionName = ServedRoute['run'];
+
+/** The function that a route belongs to: the folder of its action. */
+export function functionOf({ run }: Route): string {
+  return run.slice(0, run.indexOf('/'));
+}
+
+/** The routes of some functions; of all that clients ask, when left out. */
+export function routesOf(functions?: readonly string[]): readonly ServedRoute[] {
+  if (functions === undefined) return routes;
+  return [...routes, ...internalRoutes].filter((route) => functions.includes(functionOf(route)));
+}

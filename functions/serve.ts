@@ -12,8 +12,8 @@ import { parseRepositoryName, type RepositoryName } from '#shared/oci/reference.
 import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
-import { functionOf, namesRepository, plainAction, repositoryAction } from './actions.ts';
-import { type Route, routes } from './routes.ts';
+import { namesRepository, plainAction, repositoryAction } from './actions.ts';
+import { type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -24,9 +24,7 @@ export function serve(
   services: Services,
   options: { readonly functions?: readonly string[] } = {},
 ): Handler {
-  const { functions } = options;
-  const served = routes.filter((route) => functions?.includes(functionOf(route)) ?? true);
-  const match = createRouter(served);
+  const match = createRouter(routesOf(options.functions));
   return async (message, response) => {
     const exchange = beginExchange(services, message, response);
     try {
@@ -81,7 +79,7 @@ function beginExchange(services: Services, message: Incoming, response: Outgoing
 
 async function answer(
   services: Services,
-  match: ReturnType<typeof createRouter<(typeof routes)[number]>>,
+  match: ReturnType<typeof createRouter<ServedRoute>>,
   exchange: Exchange,
 ): Promise<Reply> {
   const request = parseRequest(exchange.message, () => goOn(exchange));
@@ -102,7 +100,7 @@ function goOn({ message, response }: Exchange): void {
 
 async function act(
   services: Services,
-  { run }: (typeof routes)[number],
+  { run }: ServedRoute,
   request: Parameters<Action>[0],
   name: RepositoryName | undefined,
 ): Promise<Reply> {

@@ -3,15 +3,19 @@
 import type { AccessServices } from '#shared/auth/access.ts';
 import type { TokenIssuer } from '#shared/auth/token.ts';
 import type { Log } from '#shared/log.ts';
+import type { Events } from '#shared/ports/events.ts';
 import type { StateKey } from '#shared/registry/sessions.ts';
 import type { Store } from '#shared/registry/store.ts';
 import type { Observe } from './observe.ts';
+import type { TargetName } from './targets.ts';
 
 export interface Services extends Store, AccessServices {
   /** The location that a host stands for. */
   locationOf(host: string): string;
   /** Signs tokens: only the function `token` uses it. */
   readonly issuer: TokenIssuer;
+  /** What changes are published by: only the function `events` does. */
+  readonly events?: { readonly publisher: Events; readonly topic: string };
   /** Sign upload sessions: the first signs, all verify. */
   readonly stateKeys: readonly StateKey[];
   readonly log: Log;
@@ -22,4 +26,4 @@ export interface Services extends Store, AccessServices {
 }
 
 /** Opens the services of a function, by its name. Fails where a setting or a store is not as it must be. */
-export type OpenServices = (target: string) => Promise<Services>;
+export type OpenServices = (target: TargetName) => Promise<Services>;

@@ -2,26 +2,12 @@
 
 import * as v from 'valibot';
 import { projectsSchema, type Setting } from '#shared/settings.ts';
-
-/** Every function that is deployed, and how it is hosted: by the functions framework, or by our own streaming server. */
-export const deployed = {
-  token: 'framework',
-  manifests: 'framework',
-  blobs: 'framework',
-  discovery: 'framework',
-  uploads: 'streaming',
-  events: 'framework',
-  'events-sweep': 'framework',
-  collector: 'framework',
-} as const;
-
-export type FunctionName = keyof typeof deployed;
+import { type TargetName, targetNames } from './targets.ts';
 
 /** The functions that answer for one another, and so have one and the same privilege. */
 const readers = ['manifests', 'blobs', 'discovery'] as const;
 const serving = ['token', ...readers, 'uploads'] as const;
 const storing = [...readers, 'uploads', 'collector'] as const;
-const every = Object.keys(deployed) as FunctionName[];
 
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9().-][a-z0-9().:_-]*$/, 'must be an id'));
 const sha256Schema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hex'));
@@ -47,7 +33,7 @@ function json<T>(schema: v.GenericSchema<unknown, T>, what: string) {
 
 interface FunctionSetting extends Setting {
   /** Who reads it: no other function is given it. */
-  readonly readBy: readonly FunctionName[];
+  readonly readBy: readonly TargetName[];
   /** It is kept in Secret Manager. */
   readonly secret?: boolean;
 }
@@ -57,19 +43,19 @@ export const functionSettings = {
   GOOGLE_CLOUD_PROJECT: {
     schema: id,
     meaning: 'the project of the database, the buckets and the topic',
-    readBy: every,
+    readBy: targetNames,
   },
   BERTH_LOCATION: {
     schema: id,
     fallback: 'local',
     meaning: 'the location whose images are served',
-    readBy: every,
+    readBy: targetNames,
   },
   BERTH_DATABASE: {
     schema: id,
     fallback: '(default)',
     meaning: 'the Firestore database',
-    readBy: every,
+    readBy: targetNames,
   },
   BERTH_BLOBS_BUCKET: {
     schema: id,
@@ -138,6 +124,6 @@ export const functionSettings = {
     schema: id,
     fallback: 'gcr',
     meaning: 'the Pub/Sub topic that changes are published on',
-    readBy: ['events', 'events-sweep'],
+    readBy: ['events'],
   },
 } as const satisfies Readonly<Record<string, FunctionSetting>>;

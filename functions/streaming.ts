@@ -5,7 +5,7 @@ import { type RunningServer, startServer } from '#shared/http/server.ts';
 import { loadActions } from './actions.ts';
 import { serve } from './serve.ts';
 import type { OpenServices, Services } from './services.ts';
-import { servedBy } from './targets.ts';
+import { targetOn, targets } from './targets.ts';
 
 /** The platform ends a process ten seconds after it has told it to stop. */
 const stopMs = 9000;
@@ -31,10 +31,14 @@ export async function startStreaming(
 /** Runs a function as a process: on `PORT`, until SIGTERM. On failure says why on standard error, and ends with 1. */
 export async function runStreaming(target: string, openServices: OpenServices): Promise<void> {
   try {
-    const functions = servedBy(target, 'streaming');
+    const name = targetOn('streaming', target);
     const port = readPort(process.env);
-    const services = await openServices(target);
-    const server = await startStreaming(services, { functions, host: '0.0.0.0', port });
+    const services = await openServices(name);
+    const server = await startStreaming(services, {
+      functions: targets[name].serves,
+      host: '0.0.0.0',
+      port,
+    });
     process.once('SIGTERM', () => void server.stop());
   } catch (error) {
     process.stderr.write(`berth: ${target} does not start: ${String(error)}\n`);

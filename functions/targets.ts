@@ -1,33 +1,36 @@
-// The functions as they are deployed: each by the name that Google calls its target.
+// The functions as they are deployed: each by the name that Google calls its target, where it runs, and what it answers.
 
-/** One and the same privilege: a request that reaches the wrong one of them is answered all the same. */
-const interchangeable = ['manifests', 'blobs', 'discovery'];
-
-/** Target → the functions whose routes it answers, in functions-framework. */
-const frameworkTargets: Readonly<Record<string, readonly string[]>> = {
-  token: ['token'],
-  manifests: interchangeable,
-  blobs: interchangeable,
-  discovery: interchangeable,
-};
-
-/** As above, in a server of our own: the framework reads every body into memory before a function sees it. */
-const streamingTargets: Readonly<Record<string, readonly string[]>> = {
-  uploads: ['uploads'],
-};
-
-/** Where a target runs. */
+/** The functions framework, or a server of our own: the framework reads every body into memory before we see it. */
 export type Host = 'framework' | 'streaming';
 
-const targets = { framework: frameworkTargets, streaming: streamingTargets } as const;
+export interface Target {
+  readonly host: Host;
+  /** The functions whose routes it answers. */
+  readonly serves: readonly string[];
+}
 
-/**
- * The functions whose routes a target answers.
- * @throws Error that names the target, when there is none of that name on that host
- */
-export function servedBy(target: string, host: Host): readonly string[] {
-  const served = Object.hasOwn(targets[host], target) ? targets[host][target] : undefined;
-  if (served !== undefined) return served;
-  const known = Object.keys(targets[host]).join(', ');
-  throw new Error(`there is no function "${target}" to be run here; there is: ${known}`);
+/** One and the same privilege: a request that reaches the wrong one of them is answered all the same. */
+const interchangeable = ['manifests', 'blobs', 'discovery'] as const;
+
+export const targets = {
+  token: { host: 'framework', serves: ['token'] },
+  manifests: { host: 'framework', serves: interchangeable },
+  blobs: { host: 'framework', serves: interchangeable },
+  discovery: { host: 'framework', serves: interchangeable },
+  uploads: { host: 'streaming', serves: ['uploads'] },
+  // No client reaches these: a trigger and a schedule do.
+  events: { host: 'framework', serves: ['events'] },
+  collector: { host: 'framework', serves: ['collector'] },
+} as const satisfies Readonly<Record<string, Target>>;
+
+export type TargetName = keyof typeof targets;
+
+export const targetNames = Object.keys(targets) as readonly TargetName[];
+
+/** @throws Error that names the target, when there is none of that name on that host */
+export function targetOn(host: Host, name: string): TargetName {
+  const known = targetNames.filter((one) => targets[one].host === host);
+  const found = known.find((one) => one === name);
+  if (found !== undefined) return found;
+  throw new Error(`there is no function "${name}" to be run here; there is: ${known.join(', ')}`);
 }

@@ -4,7 +4,8 @@
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { deployed, type FunctionName, functionSettings } from '#functions/settings.ts';
+import { functionSettings } from '#functions/settings.ts';
+import { type TargetName, targetNames, targets } from '#functions/targets.ts';
 import { sha256 } from '#shared/auth/robots.ts';
 import { startServer } from '#shared/http/server.ts';
 import { stderrLog } from '#shared/log.ts';
@@ -66,17 +67,16 @@ async function prepareSecrets({ dataDirectory, adminPassword }: Settings) {
 }
 
 function commandsFor(environment: Environment): Readonly<Record<string, FunctionProcess>> {
-  const names = Object.keys(deployed) as FunctionName[];
   return Object.fromEntries(
-    names.map((name) => [
+    targetNames.map((name) => [
       name,
       { arguments: argumentsFor(name), environment: environmentFor(name, environment) },
     ]),
   );
 }
 
-function argumentsFor(name: FunctionName): readonly string[] {
-  if (deployed[name] === 'streaming') {
+function argumentsFor(name: TargetName): readonly string[] {
+  if (targets[name].host === 'streaming') {
     return ['--max-semi-space-size=2', join(root, 'functions/streaming.ts')];
   }
   const framework = createRequire(import.meta.url).resolve('@google-cloud/functions-framework');
@@ -84,7 +84,7 @@ function argumentsFor(name: FunctionName): readonly string[] {
 }
 
 /** What the function is given in the cloud, and no other function's secrets. */
-function environmentFor(name: FunctionName, environment: Environment): Record<string, string> {
+function environmentFor(name: TargetName, environment: Environment): Record<string, string> {
   const given: Record<string, string> = { FUNCTION_TARGET: name, NODE_ENV: 'production' };
   for (const [variable, value] of Object.entries(environment)) {
     if (value !== undefined && passedOn.test(variable)) given[variable] = value;

@@ -21,15 +21,15 @@ export function startSchedule(
   portOf: (functionName: string) => number | undefined,
   log: Log,
 ): Schedule {
-  const call = (name: string) => {
-    post(portOf(name)).catch((error: unknown) =>
+  const call = (name: string, path: string) => {
+    post(portOf(name), path).catch((error: unknown) =>
       log('WARNING', 'a scheduled call failed', { function: name, error: String(error) }),
     );
   };
-  const sweep = () => call('events-sweep');
+  const sweep = () => call('events', '/sweep');
   const timers = [
     setInterval(sweep, sweepEveryMs).unref(),
-    setInterval(() => call('collector'), collectEveryMs).unref(),
+    setInterval(() => call('collector', '/'), collectEveryMs).unref(),
   ];
   let soon: NodeJS.Timeout | undefined;
   return {
@@ -48,10 +48,10 @@ export function startSchedule(
   };
 }
 
-async function post(port: number | undefined): Promise<void> {
+async function post(port: number | undefined, path: string): Promise<void> {
   if (port === undefined) throw new Error('it does not run');
   await new Promise<void>((resolve, reject) => {
-    const call = request({ host: '127.0.0.1', port, method: 'POST', path: '/' }, (answer) => {
+    const call = request({ host: '127.0.0.1', port, method: 'POST', path }, (answer) => {
       answer.resume().once('end', () => {
         const status = answer.statusCode ?? 0;
         if (status < 300) resolve();

@@ -14,10 +14,11 @@ import type { TokenVerifier } from './token.ts';
  * `promise`, to be told that a blob need not be uploaded, is `pull` with a token, if only an anonymous one.
  * It is what a push asks first. containerd 1.6 hangs when its first challenge comes to a request with a
  * body, as it would in a project that is open to anonymous pulls.
+ * `platform` is for who comes from inside, and was let in by the platform, whose credentials are not ours to read.
  */
-export type Need = Action | 'promise' | 'catalog' | 'operate' | 'login' | 'nothing';
+export type Need = Action | 'promise' | 'catalog' | 'operate' | 'login' | 'nothing' | 'platform';
 
-type PlainNeed = Exclude<Need, 'promise'>;
+type PlainNeed = Exclude<Need, 'promise' | 'platform'>;
 
 export interface AccessServices {
   readonly directory: Directory;
@@ -45,6 +46,7 @@ export async function authorise(
   need: Need,
   name: RepositoryName | undefined,
 ): Promise<Access> {
+  if (need === 'platform') return { ...accessOf(services.policy, anonymous), by: 'platform' };
   const { authorization } = request.headers;
   if (authorization === undefined && need === 'promise') {
     const message = 'a token is needed, if only an anonymous one';

@@ -11,7 +11,7 @@ import type { Meter } from '../ports/meter.ts';
 
 export interface PubSubEventsOptions {
   readonly projectId: string;
-  readonly meter?: Meter;
+  readonly meter?: Meter | undefined;
   /** How long one `publish` may take, with its repetitions, in milliseconds. */
   readonly publishMs?: number;
 }
