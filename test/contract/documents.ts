@@ -18,9 +18,18 @@ export interface OpenDocuments {
   close(): Promise<void>;
 }
 
-/** @param open opens a store; the suite keeps to locations of its own in it */
-export function documentsContract(name: string, open: () => Promise<OpenDocuments>): void {
-  describe(`the documents of ${name}`, () => {
+/**
+ * @param open opens a store
+ * @param options.location all that the suite writes is in this one; one of its own when left out
+ * @param options.skip why the suite cannot be run, as node:test takes it
+ */
+export function documentsContract(
+  name: string,
+  open: () => Promise<OpenDocuments>,
+  options: { readonly location?: string; readonly skip?: string | false } = {},
+): void {
+  const { location = `l-${randomUUID()}`, skip = false } = options;
+  describe(`the documents of ${name}`, { skip }, () => {
     let opened: OpenDocuments;
     let documents: Documents;
     before(async () => {
@@ -30,7 +39,7 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
     after(() => opened.close());
 
     /** A prefix that nothing else uses. */
-    const place = (): Key => [`l-${randomUUID()}`, 'project'];
+    const place = (): Key => [location, `p-${randomUUID()}`, 'kind'];
     const put = (key: Key, value: Value = {}, options?: { expiresAt: number }) =>
       documents.transact(async (transaction) => transaction.set(key, value, options));
     const last = async (prefix: Key, limit = 1000) =>
@@ -134,7 +143,7 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
         if (page.length < 5) break;
       }
       assert.deepEqual(
-        found.map((key) => key.slice(2)),
+        found.map((key) => key.slice(3)),
         expected,
       );
     });
@@ -196,7 +205,7 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       await put([...at, 'a', 'x', 'deeper']);
       const found = await documents.list({ prefix: [...at, 'a'], limit: 10 });
       assert.deepEqual(
-        found.map(({ key }) => key.slice(3)),
+        found.map(({ key }) => key.slice(4)),
         [['x'], ['x', 'deeper'], ['y']],
       );
     });
