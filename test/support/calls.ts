@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import type { ErrorCode } from '#shared/oci/errors.ts';
+import { sendHttp2 } from './http2-client.ts';
 import type { Content, Manifest } from './manifests.ts';
 import { adminBasic, startTestRegistry, type TestRegistry } from './registry.ts';
 
@@ -122,9 +123,10 @@ export async function sendAll(
 /** Sends a call and reads the whole answer, whatever it is. */
 export function send(url: string, call: Omit<Call, 'expect'>): Promise<Answer> {
   const { method, path, authorization = adminBasic, body = '' } = call;
-  const { hostname, port } = new URL(url);
+  const { protocol, hostname, port } = new URL(url);
+  const headers = { ...(authorization === null ? {} : { authorization }), ...call.headers };
+  if (protocol === 'h2c:') return sendHttp2(url, { method, path, headers }, piecesOf(body));
   return new Promise((resolve, reject) => {
-    const headers = { ...(authorization === null ? {} : { authorization }), ...call.headers };
     const sent = request({ hostname, port, method, path, headers }, (message) => {
       readAnswer(message).then(resolve, reject);
     });
@@ -137,6 +139,11 @@ export function send(url: string, call: Omit<Call, 'expect'>): Promise<Answer> {
     for (const piece of body) sent.write(piece);
     sent.end();
   });
+}
+
+function piecesOf(body: NonNullable<Call['body']>): readonly Uint8Array[] {
+  if (typeof body !== 'string') return body instanceof Uint8Array ? [body] : body;
+  return body === '' ? [] : [Buffer.from(body)];
 }
 
 async function readAnswer(message: IncomingMessage): Promise<Answer> {
