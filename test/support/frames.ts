@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 
 const types = [
   ...['DATA', 'HEADERS', 'PRIORITY', 'RST_STREAM', 'SETTINGS', 'PUSH_PROMISE'],
-  ...['PING', 'GOAWAY', 'WINDOW_UPDATE', 'CONTINUATION'],
+  ...['PING', 'GOAWAY', 'WINDOW_UPDATE', 'CONTINUATION', 'UNKNOWN'],
 ] as const;
 type FrameType = (typeof types)[number];
 
@@ -71,6 +71,9 @@ function text(value: string): Buffer {
   return Buffer.concat([Buffer.from([...length, left]), bytes]);
 }
 
+/** How long something may be waited for, on a machine that has much else to do. */
+const patienceMs = 15_000;
+
 /** A connection that frames are sent on, and taken from. */
 export interface FrameWire {
   readonly socket: Socket;
@@ -78,11 +81,13 @@ export interface FrameWire {
   readonly received: readonly Frame[];
   /** Waits for a frame. @throws Error when the connection ends before it */
   until(wanted: (frame: Frame) => boolean): Promise<Frame>;
+  /** Waits until the other side has read what was sent. */
+  read(): Promise<void>;
   /** Waits for the end of the connection. */
   ended(): Promise<void>;
 }
 
-/** Opens a connection, sends the preface and settings, and acknowledges those that come. */
+/** Opens a connection, sends the preface and settings, and waits for and acknowledges those that come. */
 export async function openFrames(
   url: string,
   settings: Uint8Array = Buffer.alloc(0),
@@ -115,21 +120,34 @@ export async function openFrames(
   await once(socket, 'connect');
   socket.write(Buffer.concat([preface, frame('SETTINGS', { payload: settings })]));
   const change = () =>
-    new Promise<void>((resolve) => {
-      wake = resolve;
+    new Promise<void>((resolve, reject) => {
+      const impatient = setTimeout(() => {
+        reject(new Error(`nothing came for ${patienceMs} ms after ${describe(received)}`));
+      }, patienceMs);
+      wake = () => {
+        clearTimeout(impatient);
+        resolve();
+      };
     });
+  const until = async (wanted: (frame: Frame) => boolean) => {
+    for (let at = 0; ; at += 1) {
+      while (at >= received.length) {
+        if (over) throw new Error(`the connection ended after ${describe(received)}`);
+        await change();
+      }
+      const found = received[at];
+      if (found !== undefined && wanted(found)) return found;
+    }
+  };
+  await until(({ type }) => type === 'SETTINGS');
   return {
     socket,
     received,
-    until: async (wanted) => {
-      for (let at = 0; ; at += 1) {
-        while (at >= received.length) {
-          if (over) throw new Error(`the connection ended after ${describe(received)}`);
-          await change();
-        }
-        const found = received[at];
-        if (found !== undefined && wanted(found)) return found;
-      }
+    until,
+    read: async () => {
+      const before = received.filter(isPong).length;
+      socket.write(frame('PING', { payload: Buffer.alloc(8) }));
+      await until((one) => isPong(one) && received.filter(isPong).length > before);
     },
     ended: async () => {
       while (!over) await change();
@@ -137,9 +155,13 @@ export async function openFrames(
   };
 }
 
+function isPong({ type, flags }: Frame): boolean {
+  return type === 'PING' && flags === acknowledgement;
+}
+
 function readFrame(bytes: Buffer, length: number): Frame {
   return {
-    type: types[bytes.readUInt8(3)] ?? 'DATA',
+    type: types[bytes.readUInt8(3)] ?? 'UNKNOWN',
     flags: bytes.readUInt8(4),
     stream: bytes.readUInt32BE(5),
     payload: Buffer.from(bytes.subarray(9, 9 + length)),
@@ -147,5 +169,8 @@ function readFrame(bytes: Buffer, length: number): Frame {
 }
 
 function describe(frames: readonly Frame[]): string {
-  return frames.map(({ type, flags, stream }) => `${type}(${flags}) on ${stream}`).join(', ');
+  return frames
+    .slice(-20)
+    .map(({ type, flags, stream }) => `${type}(${flags}) on ${stream}`)
+    .join(', ');
 }

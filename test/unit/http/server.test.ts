@@ -197,6 +197,7 @@ describe('a body in HTTP/2', () => {
       const wire = await openFrames(`http://${await start(handler)}`);
       const headers = headersOf(1, announced === undefined ? {} : length(announced));
       wire.socket.write(Buffer.concat([headers, dataOf(1, 'abc')]));
+      await wire.read();
       breakOff(wire);
       assert.equal(await ended, 'broken off: ECONNRESET');
       wire.socket.destroy();
