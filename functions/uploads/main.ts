@@ -1,6 +1,6 @@
-// The process that takes uploads.
+// What runs the function `uploads`: a process of its own.
 
 import { openServices } from '../open-services.ts';
 import { runStreaming } from '../streaming.ts';
 
-void runStreaming('uploads', openServices);
+runStreaming('uploads', openServices);

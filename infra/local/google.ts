@@ -10,6 +10,7 @@ import { sha256 } from '#shared/auth/robots.ts';
 import { startServer } from '#shared/http/server.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Environment } from '#shared/settings.ts';
+import { prepareTopic } from './emulators.ts';
 import { type FunctionProcess, startProcesses } from './processes.ts';
 import { createProxy } from './proxy.ts';
 import { startSchedule } from './schedule.ts';
@@ -32,6 +33,7 @@ export async function main(): Promise<void> {
     const settings = readSettings(process.env);
     const { variables, newPassword } = await prepareSecrets(settings);
     const environment = { ...variables, ...process.env };
+    await prepareTopic(environment);
     const processes = await startProcesses(commandsFor(environment), stderrLog);
     const schedule = startSchedule(processes.portOf, stderrLog);
     const proxy = createProxy(processes.portOf, schedule.answered);
@@ -77,7 +79,7 @@ function commandsFor(environment: Environment): Readonly<Record<string, Function
 
 function argumentsFor(name: TargetName): readonly string[] {
   if (targets[name].host === 'streaming') {
-    return ['--max-semi-space-size=2', join(root, 'functions/streaming.ts')];
+    return ['--max-semi-space-size=2', join(root, `functions/${name}/main.ts`)];
   }
   const framework = createRequire(import.meta.url).resolve('@google-cloud/functions-framework');
   return [join(framework, '../main.js'), `--target=${name}`, `--source=${root}`];

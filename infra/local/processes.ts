@@ -33,7 +33,9 @@ export async function startProcesses(
   commands: Readonly<Record<string, FunctionProcess>>,
   log: Log,
 ): Promise<Processes> {
-  const running = new Map<string, { child: ChildProcess; port: number }>();
+  const children = new Set<ChildProcess>();
+  /** Those that listen. */
+  const ports = new Map<string, { child: ChildProcess; port: number }>();
   let stopping = false;
 
   const start = async (name: string, command: FunctionProcess) => {
@@ -42,8 +44,10 @@ export async function startProcesses(
       env: { ...command.environment, PORT: String(port) },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
+    children.add(child);
     child.once('exit', (code, signal) => {
-      if (running.get(name)?.child === child) running.delete(name);
+      children.delete(child);
+      if (ports.get(name)?.child === child) ports.delete(name);
       if (stopping) return;
       log('ERROR', 'a function ended', { function: name, code, signal });
       setTimeout(() => {
@@ -54,12 +58,12 @@ export async function startProcesses(
       }, restartAfterMs).unref();
     });
     await untilListening(name, child, port);
-    running.set(name, { child, port });
+    ports.set(name, { child, port });
   };
 
   const stop = async () => {
     stopping = true;
-    await Promise.all([...running.values()].map(({ child }) => end(child)));
+    await Promise.all([...children].map(end));
   };
   try {
     await Promise.all(Object.entries(commands).map(([name, command]) => start(name, command)));
@@ -67,7 +71,7 @@ export async function startProcesses(
     await stop();
     throw error;
   }
-  return { portOf: (name) => running.get(name)?.port, stop };
+  return { portOf: (name) => ports.get(name)?.port, stop };
 }
 
 async function end(child: ChildProcess): Promise<void> {

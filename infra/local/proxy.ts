@@ -141,6 +141,8 @@ function headersFor({ rawHeaders, headers, socket }: Incoming): string[] {
 function headersOf({ headers }: IncomingMessage): Record<string, string | number | undefined> {
   const passed: OutgoingHttpHeaders = { ...headers };
   for (const name of hopHeaders) delete passed[name];
+  const length = headers['content-length'];
+  if (length !== undefined) passed['content-length'] = Number(length);
   return passed as Record<string, string | number | undefined>;
 }
 

@@ -16,7 +16,7 @@ export interface FirestoreDocumentsOptions {
   /** `(default)` when left out. */
   readonly databaseId?: string;
   readonly clock: Clock;
-  readonly meter?: Meter;
+  readonly meter?: Meter | undefined;
   /** So long a read waits for its answer, and a transaction makes attempts; 30,000 when left out. */
   readonly patienceMs?: number;
   /**

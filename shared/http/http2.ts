@@ -103,6 +103,8 @@ function watch(session: ServerHttp2Session, socket: Socket): void {
     open += 1;
     stream.once('close', () => {
       open -= 1;
+      // A stream that is broken off is not taken for a sign of life.
+      if (open === 0) session.setTimeout(idleMs);
     });
   });
   session.setTimeout(idleMs);

@@ -1,4 +1,4 @@
-// A whole registry inside the test's process: the real gateway, functions and embedded stores, in a
+// A whole registry inside the test's process: the real server, functions and embedded stores, in a
 // directory of its own, with a clock that the test moves.
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
-import { startGateway } from '#infra/local/gateway.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
@@ -18,9 +17,10 @@ import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { isOnGoogle } from './backend.ts';
 import { startBerth } from './berth.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
+import { startHost } from './hosts.ts';
 
 export interface TestRegistry {
-  /** `http://127.0.0.1:port` */
+  /** `http://127.0.0.1:port`, or `h2c://…` where it is to be called in HTTP/2. */
   readonly url: string;
   readonly services: Services;
   readonly clock: FakeClock;
@@ -103,15 +103,15 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     },
     metrics: metrics.text,
   };
-  const gateway = await startGateway(services, { host: '127.0.0.1', port: 0 });
+  const host = await startHost(services);
   return {
-    url: `http://127.0.0.1:${gateway.port}`,
+    url: host.url,
     services,
     clock,
     logged,
     served,
     close: async () => {
-      await gateway.stop();
+      await host.stop();
       documents.close();
       await rm(directory, { recursive: true, force: true });
     },
