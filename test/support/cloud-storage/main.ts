@@ -49,11 +49,11 @@ process.on('message', (message: { failNext?: Fault; resetRequests?: true }) => {
   if (message.resetRequests === true) storage.resetRequests();
   process.send?.({ counts: storage.counts() });
 });
-for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) {
-  process.once(signal, () => {
-    storage.close().then(() => process.exit(0));
-  });
+async function end(): Promise<void> {
+  await storage.close();
+  process.exit(0);
 }
+for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(signal, () => void end());
 
 function splitAtColon(text: string): [string, string] {
   const at = text.indexOf(':');

@@ -73,9 +73,10 @@ export class ResumableUploads {
       if (state instanceof StorageError) throw state;
       // It is finished: whatever is asked, it answers as it did then.
       if (!(state instanceof Recording)) return state;
-      agreeOnTotal(session, range, state.persisted);
-      if (range.kind === 'bytes') await receive(session, { range, recording: state, call });
-      if (isComplete(range, session.total, state.size)) return this.#finish(session, state, call);
+      const total = totalOf(session, range, state.persisted);
+      if (range.kind === 'bytes') await receive(session, state, { range, total, call });
+      session.total = total;
+      if (isComplete(range, total, state.size)) return this.#finish(session, state, call);
       state.dropRest();
       return incomplete(state.persisted);
     });
@@ -120,19 +121,21 @@ function inTurn(session: Session, work: () => Promise<Answer>): Promise<Answer> 
   return answer;
 }
 
-function agreeOnTotal(session: Session, { total }: ContentRange, persisted: number): void {
-  if (total === undefined) return;
+/** The object's size, as far as it is known: once told, it is that. */
+function totalOf(session: Session, { total }: ContentRange, persisted: number): number | undefined {
+  if (total === undefined) return session.total;
   if (total !== (session.total ?? total) || total < persisted)
     throw invalid(`Invalid request.  The upload's size is not ${total} byte(s).`);
-  session.total = total;
+  return total;
 }
 
 /** Takes a request's bytes. When it breaks off, the whole units among them are persisted all the same. */
 async function receive(
   session: Session,
-  { range, recording, call }: { range: BytesRange; recording: Recording; call: Call },
+  recording: Recording,
+  { range, total, call }: { range: BytesRange; total: number | undefined; call: Call },
 ): Promise<void> {
-  const announced = announcedBytes(session, range);
+  const announced = announcedBytes(range, total);
   checkRange(range, recording.persisted);
   checkCount(announced, call.headers['content-length']);
   // "Cloud Storage ignores any bytes you send at an offset that Cloud Storage has already persisted."
@@ -155,10 +158,15 @@ async function receive(
   }
 }
 
+interface Announced {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** How many bytes a request may have by its range: exactly so many, or, when it has no end, up to the object's. */
-function announcedBytes(session: Session, range: BytesRange): { least: number; most: number } {
+function announcedBytes(range: BytesRange, total: number | undefined): Announced {
   if (range.last === undefined)
-    return { least: 0, most: (session.total ?? Number.POSITIVE_INFINITY) - range.first };
+    return { least: 0, most: (total ?? Number.POSITIVE_INFINITY) - range.first };
   const exactly = range.last - range.first + 1;
   return { least: exactly, most: exactly };
 }
@@ -180,7 +188,7 @@ function checkRange(range: BytesRange, persisted: number): void {
   throw uploadRefused(400, `Invalid request.  ${rule}  ${found}`);
 }
 
-function checkCount(announced: { least: number; most: number }, contentLength?: string): void {
+function checkCount(announced: Announced, contentLength: string | undefined): void {
   if (contentLength === undefined) return;
   const bytes = Number(contentLength);
   if (bytes < announced.least) throw otherCount(announced.least, bytes);

@@ -150,7 +150,7 @@ class Front {
       return await handler(call);
     } catch (error) {
       if (error instanceof StorageError) return error.answer;
-      if (request.destroyed) throw error;
+      if (request.destroyed || request.socket.destroyed) throw error;
       // A fault of the stand-in itself, which is not to look like one of the network.
       const { stack } = error as Error;
       return new StorageError(500, 'standInFailed', stack ?? String(error)).answer;
