@@ -244,7 +244,7 @@ describe('downloads', () => {
     });
 
   it('go to their end though the object is deleted meanwhile', async () => {
-    const bytes = Buffer.alloc(20_000_000, 'a');
+    const bytes = Buffer.alloc(12_000_000, 'a');
     const { name, file } = await client.store(bytes);
     const answer = await client.ask(name, 'alt=media');
     await file.delete();
@@ -365,6 +365,13 @@ describe('faults', () => {
     client.server.failNext({ operation: 'objects.delete', loseAnswer: true });
     await assert.rejects(client.ask(name, '', { method: 'DELETE' }));
     assert.equal((await client.ask(name, '')).status, 404);
+  });
+
+  it('break a request before anything of it was done', async () => {
+    const { name } = await client.store('x');
+    client.server.failNext({ operation: 'objects.delete', breakRequestAfterBytes: 0 });
+    await assert.rejects(client.ask(name, '', { method: 'DELETE' }));
+    assert.equal((await client.ask(name)).status, 200);
   });
 
   it('break a download after as many bytes as they say', async () => {

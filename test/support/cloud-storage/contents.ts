@@ -11,7 +11,7 @@ import { joinCrc32c, startCrc32c } from './crc32c.ts';
 /** What an upload keeps when it is broken off is a multiple of this, as the reference has it. */
 export const unitBytes = 256 * 1024;
 
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 
 interface File {
   readonly path: string;

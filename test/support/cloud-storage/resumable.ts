@@ -136,7 +136,8 @@ async function receive(
   { range, total, call }: { range: BytesRange; total: number | undefined; call: Call },
 ): Promise<void> {
   const announced = announcedBytes(range, total);
-  checkRange(range, recording.persisted);
+  checkOffset(range, recording.persisted);
+  checkUnits(range);
   checkCount(announced, call.headers['content-length']);
   // "Cloud Storage ignores any bytes you send at an offset that Cloud Storage has already persisted."
   let known = recording.persisted - range.first;
@@ -171,18 +172,22 @@ function announcedBytes(range: BytesRange, total: number | undefined): Announced
   return { least: exactly, most: exactly };
 }
 
-function checkRange(range: BytesRange, persisted: number): void {
-  // Observed: the upload server says this with 503, as bare text, and trying again does not help.
-  if (range.first > persisted) {
-    const offset = `the upload offset is ${range.first} byte(s)`;
-    const message = `Invalid request.  According to the Content-Range header, ${offset}, which exceeds already uploaded size of ${persisted} byte(s).`;
-    throw uploadRefused(503, message);
-  }
+/** Observed: the upload server says this with 503, as bare text, though trying again does not help. */
+function checkOffset({ first }: BytesRange, persisted: number): void {
+  if (first <= persisted) return;
+  const offset = `the upload offset is ${first} byte(s)`;
+  const message = `Invalid request.  According to the Content-Range header, ${offset}, which exceeds already uploaded size of ${persisted} byte(s).`;
+  throw uploadRefused(503, message);
+}
+
+/**
+ * "The chunk size must be a multiple of 256 KiB, unless it's the last chunk." Observed: this answer, for fewer bytes; of
+ * more, the service may instead keep the whole units and answer 308. Who relies on that breaks the rule.
+ */
+function checkUnits(range: BytesRange): void {
   if (range.last === undefined || range.last + 1 === range.total) return;
   const bytes = range.last - range.first + 1;
   if (bytes % unitBytes === 0) return;
-  // "The chunk size must be a multiple of 256 KiB, unless it's the last chunk." Observed: so for fewer bytes; of more,
-  // the service may instead keep the whole units and answer 308. Who relies on that breaks the rule.
   const rule = `The number of bytes uploaded is required to be equal or greater than ${unitBytes}, except for the final request (it's recommended to be the exact multiple of ${unitBytes}).`;
   const found = `The received request contained ${bytes} bytes, which does not meet this requirement.`;
   throw uploadRefused(400, `Invalid request.  ${rule}  ${found}`);

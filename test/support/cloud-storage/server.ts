@@ -55,6 +55,8 @@ export interface CloudStorage {
   resetRequests(): void;
   /** Something goes wrong with the next requests that fit. */
   failNext(fault: Fault): void;
+  /** Takes back the faults that have hit nothing yet. */
+  clearFaults(): void;
   /** Ends all connections and removes what was stored. */
   close(): Promise<void>;
 }
@@ -89,6 +91,7 @@ export async function startCloudStorage(options: CloudStorageOptions = {}): Prom
     counts: () => front.log.counts(),
     resetRequests: () => front.log.reset(),
     failNext: (fault) => front.faults.plan(fault),
+    clearFaults: () => front.faults.clear(),
     close: async () => {
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -121,6 +124,10 @@ class Front {
     const asked = { operation: route.operation, method, path };
     const logged = this.log.add(asked);
     const fault = this.faults.take(asked);
+    if (fault?.breakRequestAfterBytes === 0) {
+      request.socket.resetAndDestroy();
+      return;
+    }
     const call = callOf(request, route, { breakAfterBytes: fault?.breakRequestAfterBytes });
     const answer =
       fault?.status === undefined
