@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, unlink } from 'node:fs';
+import { createReadStream, rmSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { IHasher } from 'hash-wasm';
 import { joinCrc32c, startCrc32c } from './crc32c.ts';
@@ -11,7 +11,7 @@ import { joinCrc32c, startCrc32c } from './crc32c.ts';
 /** What an upload keeps when it is broken off is a multiple of this, as the reference has it. */
 export const unitBytes = 256 * 1024;
 
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 
 interface File {
   readonly path: string;
@@ -34,19 +34,25 @@ export class Recording {
   readonly #file: FileHandle;
   readonly #crc32c: IHasher;
   readonly #md5: Hash = createHash('md5');
+  readonly #closed: () => void;
   readonly #unit = Buffer.allocUnsafe(unitBytes);
   #persisted = 0;
   #waiting = 0;
 
-  static async start(path: string): Promise<Recording> {
+  /** @param closed called when it has ended or was abandoned */
+  static async start(path: string, closed: () => void): Promise<Recording> {
     const crc32c = await startCrc32c();
-    return new Recording(path, await open(path, 'wx'), crc32c);
+    return new Recording(path, { file: await open(path, 'wx'), crc32c, closed });
   }
 
-  private constructor(path: string, file: FileHandle, crc32c: IHasher) {
+  private constructor(
+    path: string,
+    { file, crc32c, closed }: { file: FileHandle; crc32c: IHasher; closed: () => void },
+  ) {
     this.#path = path;
     this.#file = file;
     this.#crc32c = crc32c;
+    this.#closed = closed;
   }
 
   /** Bytes that would survive now if the request broke off: whole units. */
@@ -79,6 +85,7 @@ export class Recording {
   async end(): Promise<Content> {
     await this.#persist();
     await this.#file.close();
+    this.#closed();
     const size = this.#persisted;
     return {
       files: [{ path: this.#path, size, users: 1 }],
@@ -91,7 +98,8 @@ export class Recording {
   /** Removes what came. */
   async abandon(): Promise<void> {
     await this.#file.close();
-    unlink(this.#path, () => {});
+    this.#closed();
+    rmSync(this.#path, { force: true });
   }
 
   async #persist(): Promise<void> {
@@ -127,7 +135,7 @@ export function release(content: Content): void {
   for (const file of content.files) {
     file.users -= 1;
     assert(file.users >= 0, 'a content is released once');
-    if (file.users === 0) unlink(file.path, () => {});
+    if (file.users === 0) rmSync(file.path, { force: true });
   }
 }
 

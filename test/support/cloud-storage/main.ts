@@ -3,7 +3,8 @@
 //   node test/support/cloud-storage/main.ts --port 9199 --bucket blobs --bucket staging --hmac-key GOOG1EXAMPLE:secret
 //
 // It prints its address when it is ready, and ends, with what was stored, at SIGTERM or SIGINT. Who started it with a
-// channel may send it `{ failNext: … }` (faults.ts) and `{ resetRequests: true }`, and gets back `{ counts: … }`.
+// channel may send it `{ failNext: … }` (faults.ts), `{ resetRequests: true }` and `{ advanceMs: … }`, each by itself or
+// together, and gets back `{ counts: … }`.
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -28,7 +29,9 @@ const { values } = parseArgs({
 });
 
 const { location } = values;
+let aheadMs = 0;
 const storage = await startCloudStorage({
+  clock: { now: () => Date.now() + aheadMs },
   port: Number(values.port),
   buckets: Object.fromEntries(values.bucket.map((name) => [name, { location }])),
   keys: {
@@ -44,16 +47,23 @@ const storage = await startCloudStorage({
 });
 process.stdout.write(`cloud storage is ready on ${storage.url}\n`);
 
-process.on('message', (message: { failNext?: Fault; resetRequests?: true }) => {
+interface Message {
+  readonly failNext?: Fault;
+  readonly resetRequests?: true;
+  readonly advanceMs?: number;
+}
+
+process.on('message', (message: Message) => {
   if (message.failNext !== undefined) storage.failNext(message.failNext);
   if (message.resetRequests === true) storage.resetRequests();
+  aheadMs += message.advanceMs ?? 0;
   process.send?.({ counts: storage.counts() });
 });
-for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) {
-  process.once(signal, () => {
-    storage.close().then(() => process.exit(0));
-  });
+async function end(): Promise<void> {
+  await storage.close();
+  process.exit(0);
 }
+for (const signal of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(signal, () => void end());
 
 function splitAtColon(text: string): [string, string] {
   const at = text.indexOf(':');

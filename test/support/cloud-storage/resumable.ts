@@ -73,9 +73,10 @@ export class ResumableUploads {
       if (state instanceof StorageError) throw state;
       // It is finished: whatever is asked, it answers as it did then.
       if (!(state instanceof Recording)) return state;
-      agreeOnTotal(session, range, state.persisted);
-      if (range.kind === 'bytes') await receive(session, { range, recording: state, call });
-      if (isComplete(range, session.total, state.size)) return this.#finish(session, state, call);
+      const total = totalOf(session, range, state.persisted);
+      if (range.kind === 'bytes') await receive(session, state, { range, total, call });
+      session.total = total;
+      if (isComplete(range, total, state.size)) return this.#finish(session, state, call);
       state.dropRest();
       return incomplete(state.persisted);
     });
@@ -120,20 +121,23 @@ function inTurn(session: Session, work: () => Promise<Answer>): Promise<Answer> 
   return answer;
 }
 
-function agreeOnTotal(session: Session, { total }: ContentRange, persisted: number): void {
-  if (total === undefined) return;
+/** The object's size, as far as it is known: once told, it is that. */
+function totalOf(session: Session, { total }: ContentRange, persisted: number): number | undefined {
+  if (total === undefined) return session.total;
   if (total !== (session.total ?? total) || total < persisted)
     throw invalid(`Invalid request.  The upload's size is not ${total} byte(s).`);
-  session.total = total;
+  return total;
 }
 
 /** Takes a request's bytes. When it breaks off, the whole units among them are persisted all the same. */
 async function receive(
   session: Session,
-  { range, recording, call }: { range: BytesRange; recording: Recording; call: Call },
+  recording: Recording,
+  { range, total, call }: { range: BytesRange; total: number | undefined; call: Call },
 ): Promise<void> {
-  const announced = announcedBytes(session, range);
-  checkRange(range, recording.persisted);
+  const announced = announcedBytes(range, total);
+  checkOffset(range, recording.persisted);
+  checkUnits(range);
   checkCount(announced, call.headers['content-length']);
   // "Cloud Storage ignores any bytes you send at an offset that Cloud Storage has already persisted."
   let known = recording.persisted - range.first;
@@ -155,32 +159,41 @@ async function receive(
   }
 }
 
+interface Announced {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** How many bytes a request may have by its range: exactly so many, or, when it has no end, up to the object's. */
-function announcedBytes(session: Session, range: BytesRange): { least: number; most: number } {
+function announcedBytes(range: BytesRange, total: number | undefined): Announced {
   if (range.last === undefined)
-    return { least: 0, most: (session.total ?? Number.POSITIVE_INFINITY) - range.first };
+    return { least: 0, most: (total ?? Number.POSITIVE_INFINITY) - range.first };
   const exactly = range.last - range.first + 1;
   return { least: exactly, most: exactly };
 }
 
-function checkRange(range: BytesRange, persisted: number): void {
-  // Observed: the upload server says this with 503, as bare text, and trying again does not help.
-  if (range.first > persisted) {
-    const offset = `the upload offset is ${range.first} byte(s)`;
-    const message = `Invalid request.  According to the Content-Range header, ${offset}, which exceeds already uploaded size of ${persisted} byte(s).`;
-    throw uploadRefused(503, message);
-  }
+/** Observed: the upload server says this with 503, as bare text, though trying again does not help. */
+function checkOffset({ first }: BytesRange, persisted: number): void {
+  if (first <= persisted) return;
+  const offset = `the upload offset is ${first} byte(s)`;
+  const message = `Invalid request.  According to the Content-Range header, ${offset}, which exceeds already uploaded size of ${persisted} byte(s).`;
+  throw uploadRefused(503, message);
+}
+
+/**
+ * "The chunk size must be a multiple of 256 KiB, unless it's the last chunk." Observed: this answer, for fewer bytes; of
+ * more, the service may instead keep the whole units and answer 308. Who relies on that breaks the rule.
+ */
+function checkUnits(range: BytesRange): void {
   if (range.last === undefined || range.last + 1 === range.total) return;
   const bytes = range.last - range.first + 1;
   if (bytes % unitBytes === 0) return;
-  // "The chunk size must be a multiple of 256 KiB, unless it's the last chunk." Observed: so for fewer bytes; of more,
-  // the service may instead keep the whole units and answer 308. Who relies on that breaks the rule.
   const rule = `The number of bytes uploaded is required to be equal or greater than ${unitBytes}, except for the final request (it's recommended to be the exact multiple of ${unitBytes}).`;
   const found = `The received request contained ${bytes} bytes, which does not meet this requirement.`;
   throw uploadRefused(400, `Invalid request.  ${rule}  ${found}`);
 }
 
-function checkCount(announced: { least: number; most: number }, contentLength?: string): void {
+function checkCount(announced: Announced, contentLength: string | undefined): void {
   if (contentLength === undefined) return;
   const bytes = Number(contentLength);
   if (bytes < announced.least) throw otherCount(announced.least, bytes);
