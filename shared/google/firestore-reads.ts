@@ -115,7 +115,7 @@ export function fieldsOf({ json, bytes, expiresAt }: EncodedValue): Fields {
   };
 }
 
-/** The SDK sends a view over REST from the start of what it views, a Buffer as it is (proto3-json-serializer 3). */
+/** The SDK sends a view over REST from the start of what it views, a Buffer as it is (proto3-json-serializer 4.1.0). */
 function bufferOver({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
