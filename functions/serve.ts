@@ -99,7 +99,7 @@ async function answer(
   if (name !== undefined) exchange.name = name;
   const access = await authorise(services, request, route.needs, name);
   exchange.actor = access.by;
-  return act(services, route, { ...request, params, access }, name);
+  return act(services, route, { ...request, params, access, requestId: exchange.id }, name);
 }
 
 /** 100 Continue, to who waits for it before sending the body: only now is it known that it will be read. */

@@ -4,8 +4,8 @@ import { deleteManifest } from '#shared/registry/manifests.ts';
 import { type RepositoryAction, requireReference } from '../action.ts';
 
 export const deleteManifestOrTag: RepositoryAction = async (request, store) => {
-  const { params, repository, access } = request;
+  const { params, repository, access, host, requestId } = request;
   const reference = requireReference(params['reference'], 'MANIFEST_UNKNOWN');
-  await deleteManifest(store, repository, reference, access.by);
+  await deleteManifest(store, repository, reference, { by: access.by, host, requestId });
   return { status: 202 };
 };

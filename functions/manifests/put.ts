@@ -8,7 +8,7 @@ import { pushManifest } from '#shared/registry/manifests.ts';
 import { notTag, type RepositoryAction, requireReference } from '../action.ts';
 
 export const putManifest: RepositoryAction = async (request, store) => {
-  const { params, query, headers, repository, access } = request;
+  const { params, query, headers, repository, access, host, requestId } = request;
   const reference = requireReference(params['reference'], 'MANIFEST_INVALID');
   const tags = tagsOf(reference, query.getAll('tag'));
   const bytes = await request.body.bytes(manifestBytesMax);
@@ -18,6 +18,8 @@ export const putManifest: RepositoryAction = async (request, store) => {
     bytes,
     contentType: parseContentType(headers['content-type']),
     by: access.by,
+    host,
+    requestId,
   });
   return {
     status: 201,

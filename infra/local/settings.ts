@@ -20,6 +20,25 @@ const projects = v.pipe(
   ),
 );
 
+/** More subscribers than this are better served by one that passes on what it gets. */
+const endpointsMax = 20;
+
+const isEndpoint = (text: string): boolean => {
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) return false;
+  return url.username === '' && url.password === '' && url.hash === '';
+};
+
+const endpoints = v.pipe(
+  v.string(),
+  v.transform((text) => (text === '' ? [] : text.split(',').map((part) => part.trim()))),
+  v.check(
+    (addresses) => addresses.every(isEndpoint),
+    'must be URLs that begin with http:// or https:// and name no user, separated by commas',
+  ),
+  v.maxLength(endpointsMax, `must be at most ${endpointsMax} URLs`),
+);
+
 /** Variable → what it may be, what it is when it is not set, and what it means (the README's table). */
 export const settings = {
   PORT: {
@@ -56,6 +75,12 @@ export const settings = {
     fallback: '',
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
   },
+  BERTH_PUSH_ENDPOINTS: {
+    schema: endpoints,
+    fallback: '',
+    meaning:
+      'URLs that are told of changes, separated by commas; each gets what Pub/Sub would push (see below)',
+  },
 } as const;
 
 export interface Settings {
@@ -65,6 +90,8 @@ export interface Settings {
   /** Empty when none was set. */
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
+  /** Addresses that events are pushed to. */
+  readonly pushEndpoints: readonly string[];
 }
 
 /** Reads the settings. @throws Error that names the variable and says what it must be */
@@ -83,5 +110,6 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     dataDirectory: value('BERTH_DATA'),
     adminPassword: value('BERTH_ADMIN_PASSWORD'),
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
+    pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
   };
 }

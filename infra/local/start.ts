@@ -1,7 +1,9 @@
 // `npm start`: the registry on this machine, until SIGINT or SIGTERM.
 
+import type { Observe } from '#functions/observe.ts';
 import { startGateway } from './gateway.ts';
-import { openRegistry } from './registry.ts';
+import { location, openRegistry } from './registry.ts';
+import { startRelay } from './relay.ts';
 import { readSettings } from './settings.ts';
 
 /** Starts; on failure says why on standard error and ends with 1. */
@@ -19,7 +21,13 @@ async function start(): Promise<void> {
   process.stderr.on('error', () => undefined);
   const settings = readSettings(process.env);
   const registry = await openRegistry(settings);
-  const gateway = await startGateway(registry.services, settings);
+  const { services } = registry;
+  const relay = startRelay({ ...services, location, endpoints: settings.pushEndpoints });
+  const observe: Observe = (served) => {
+    services.observe(served);
+    relay.observe(served);
+  };
+  const gateway = await startGateway({ ...services, observe }, settings);
   let stopping = false;
   const stop = () => {
     // A second signal is from someone who does not want to wait.
@@ -27,6 +35,7 @@ async function start(): Promise<void> {
     stopping = true;
     gateway
       .stop()
+      .then(() => relay.stop())
       .then(() => {
         // Nothing is left to wait for, and so the process ends. (process.exit can hang while V8 compiles.)
         registry.close();

@@ -73,5 +73,18 @@ export const mountSourcesMax = 100;
 /** Reviews that one run of the collector takes up. */
 export const reviewsPerRunMax = 10_000;
 
+/** Changes of one repository that are published in one call. Pub/Sub takes 1,000 and 10 MB. */
+export const relayBatchMax = 400;
+
+/** Changes of one repository that one run of the relay publishes. */
+export const relayEntriesMax = 10_000;
+
+/** How long a relay that says nothing keeps others from its repository: longer than one batch may take. */
+export const relayLeaseSeconds = 60;
+
+/** Repositories that one sweep of the outbox takes up, and how many side by side. */
+export const sweepRepositoriesMax = 1000;
+export const relaysAtOnce = 8;
+
 /** A body left unread that is drained, so that the connection can be used again; above, it is closed. */
 export const drainBytesMax = 1024 * 1024;

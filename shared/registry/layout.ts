@@ -17,6 +17,9 @@
 //   location / - /                              what is listed across projects
 //     repositories   / name                     Repository: it holds at least one manifest
 //     reviews        / shard / due / id         ReviewEntry: look whether this link or blob is still wanted
+//     outbox         / shard / name / time-id   OutboxRecord: a change that is still to be published
+//     relays         / name                     RelayLease: who publishes that repository's changes just now
+//     sweeps         / 'outbox'                 SweepRecord: where the last sweep stopped, if it did not come around
 //   - / project /                               what belongs to no location
 //     robots         / robot                    Robot (shared/auth/robots.ts)
 //
@@ -38,9 +41,12 @@ import type {
   KeyOf,
   ManifestRecord,
   ManifestSummary,
+  OutboxRecord,
   ReferrerRecord,
+  RelayLease,
   RepositoryRecord,
   ReviewRecord,
+  SweepRecord,
   TagHistoryRecord,
   TagRecord,
   UploadRecord,
@@ -148,7 +154,11 @@ export const repositoryKey = ({ location, name }: Repository): KeyOf<RepositoryR
 ];
 
 /** Queues by time are written at their end all the time; shards keep that end from being one place. */
-export const reviewShards = [...'0123456789abcdef'];
+const shards = [...'0123456789abcdef'];
+const shardOf = (subject: string): string =>
+  createHash('sha256').update(subject).digest('hex').slice(0, 1);
+
+export const reviewShards = shards;
 export const reviewsOf = (location: string, shard: string): Key => [
   location,
   every,
@@ -160,10 +170,48 @@ export const reviewKey = (
   location: string,
   subject: string,
   dueMs: number,
-): KeyOf<ReviewRecord> => {
-  const shard = createHash('sha256').update(subject).digest('hex').slice(0, 1);
-  return [...reviewsOf(location, shard), sortable(dueMs), randomBytes(9).toString('base64url')];
+): KeyOf<ReviewRecord> => [
+  ...reviewsOf(location, shardOf(subject)),
+  sortable(dueMs),
+  randomBytes(9).toString('base64url'),
+];
+
+export const outboxShards = shards;
+export const outboxShardOf = (location: string, shard: string): Key => [
+  location,
+  every,
+  'outbox',
+  shard,
+];
+export const outboxOf = ({ location, name }: Repository): Key => [
+  ...outboxShardOf(location, shardOf(name)),
+  name,
+];
+/** New entries' keys, for one transaction: by the places of its changes, and in their order. */
+export const outboxKeys = (
+  repository: Repository,
+  atMs: number,
+): ((place: number) => KeyOf<OutboxRecord>) => {
+  const prefix = outboxOf(repository);
+  const id = `${sortable(atMs)}-${randomBytes(6).toString('hex')}`;
+  return (place) => [...prefix, `${id}-${String(place).padStart(6, '0')}`];
 };
+/** After all entries of a repository, and before the next repository's. */
+export const endOfOutbox = (repository: Repository): Key => [...outboxOf(repository), '~'];
+
+export const relayKey = ({ location, name }: Repository): KeyOf<RelayLease> => [
+  location,
+  every,
+  'relays',
+  name,
+];
+
+export const sweepKey = (location: string): KeyOf<SweepRecord> => [
+  location,
+  every,
+  'sweeps',
+  'outbox',
+];
 
 export const blobObject = ({ location, project }: Repository, digest: Digest): ObjectName => [
   location,

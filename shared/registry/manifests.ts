@@ -29,6 +29,7 @@ import {
   tagKey,
 } from './layout.ts';
 import { reviewLink } from './links.ts';
+import { type Cause, type Change, tell } from './outbox.ts';
 import {
   type BlobLink,
   edge,
@@ -100,12 +101,11 @@ export async function readManifest(
 export async function pushManifest(
   store: Store,
   repository: Repository,
-  options: {
+  options: Cause & {
     readonly reference: Reference;
     readonly tags: readonly Tag[];
     readonly bytes: Uint8Array;
     readonly contentType: string | undefined;
-    readonly by: string;
   },
 ): Promise<PushedManifest> {
   const { reference, bytes, by } = options;
@@ -138,6 +138,8 @@ export async function pushManifest(
     described();
     if (existing === undefined) write(transaction, repositoryKey(repository), { created: now });
     for (const move of moves) move();
+    const change = { digest, mediaType: manifest.mediaType, size: bytes.length };
+    tell(transaction, repository, insertions(change, tags), { ...options, now });
   });
   return { digest, subject: manifest.subject?.digest };
 }
@@ -150,17 +152,29 @@ export async function deleteManifest(
   store: Store,
   repository: Repository,
   reference: Reference,
-  by: string,
+  cause: Cause,
 ): Promise<void> {
   await store.documents.transact(async (transaction) => {
-    const now = store.clock.now();
-    const removed =
+    const changing = { by: cause.by, now: store.clock.now() };
+    const removal =
       reference.kind === 'tag'
-        ? await removeTag(transaction, repository, { tag: reference.tag, by, now })
-        : await planRemoval(transaction, repository, { digest: reference.digest, by, now });
-    if (removed === undefined) throw manifestUnknown(repository, reference);
-    removed();
+        ? await planUntag(transaction, repository, { tag: reference.tag, ...changing })
+        : await planRemoval(transaction, repository, { digest: reference.digest, ...changing });
+    if (removal === undefined) throw manifestUnknown(repository, reference);
+    removal.write();
+    tell(transaction, repository, removal.changes, { ...cause, ...changing });
   });
+}
+
+function insertions(pushed: Omit<Change, 'action'>, tags: readonly Tag[]): Change[] {
+  const insertion = { action: 'INSERT', ...pushed } as const;
+  return tags.length === 0 ? [insertion] : tags.map((tag) => ({ ...insertion, tag }));
+}
+
+/** The writes that remove something, and what is to be told of it. */
+interface Removal {
+  readonly write: () => void;
+  readonly changes: readonly Change[];
 }
 
 /** Checks that everything named is there, and answers the writes that record the manifest. */
@@ -233,26 +247,40 @@ async function checkNamed(
   });
 }
 
+async function planUntag(
+  transaction: Transaction,
+  repository: Repository,
+  { tag, by, now }: { tag: Tag; by: string; now: number },
+): Promise<Removal | undefined> {
+  const remove = await removeTag(transaction, repository, { tag, by, now });
+  return remove && { write: remove, changes: [{ action: 'DELETE', tag }] };
+}
+
 async function planRemoval(
   transaction: Transaction,
   repository: Repository,
   { digest, by, now }: { digest: Digest; by: string; now: number },
-): Promise<(() => void) | undefined> {
+): Promise<Removal | undefined> {
   const manifest = await read(transaction, manifestKey(repository, digest));
   if (manifest === undefined) return undefined;
   const edges = await transaction.list({
     prefix: manifestTagsOf(repository, digest),
     limit: Number.MAX_SAFE_INTEGER,
   });
-  const untag = await Promise.all(
-    edges.map(({ key }) => removeTag(transaction, repository, { tag: key.at(-1) as Tag, by, now })),
+  const untags = await Promise.all(
+    edges.map(({ key }) => planUntag(transaction, repository, { tag: key.at(-1) as Tag, by, now })),
   );
   const left = await transaction.list({ prefix: summariesOf(repository), limit: 2 });
-  return () => {
-    for (const remove of untag) remove?.();
-    removeRecords(transaction, repository, digest, manifest);
-    for (const blob of manifest.blobs) reviewLink(transaction, repository, blob, now);
-    if (left.length === 1) transaction.delete(repositoryKey(repository));
+  const { mediaType, size } = manifest;
+  const untagged = untags.flatMap((untag) => untag?.changes ?? []);
+  return {
+    changes: [...untagged, { action: 'DELETE', digest, mediaType, size }],
+    write: () => {
+      for (const untag of untags) untag?.write();
+      removeRecords(transaction, repository, digest, manifest);
+      for (const blob of manifest.blobs) reviewLink(transaction, repository, blob, now);
+      if (left.length === 1) transaction.delete(repositoryKey(repository));
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 // What the documents hold. Which key holds which is drawn in layout.ts.
 
 import type { Digest } from '../oci/digest.ts';
-import type { RepositoryName } from '../oci/reference.ts';
+import type { RepositoryName, Tag } from '../oci/reference.ts';
 import type { Key, Reads, Transaction, Value } from '../ports/documents.ts';
 
 declare const recordType: unique symbol;
@@ -98,6 +98,30 @@ export type ReviewRecord = {
   readonly digest: Digest;
   readonly kind: 'link' | 'blob';
 };
+
+/** A change of a tag or a manifest, with what its message tells. Its event's id is the last element of its key. */
+export type OutboxRecord = {
+  readonly action: 'INSERT' | 'DELETE';
+  readonly digest?: Digest | undefined;
+  readonly tag?: Tag | undefined;
+  readonly mediaType?: string | undefined;
+  readonly size?: number | undefined;
+  /** The host by which the client calls the registry. */
+  readonly host: string;
+  /** Who changed it: a principal's name. */
+  readonly by: string;
+  readonly requestId?: string | undefined;
+  readonly at: number;
+};
+
+export type RelayLease = {
+  /** A random name that one run of the relay gave itself. */
+  readonly owner: string;
+  readonly until: number;
+};
+
+/** The last repository that a sweep took up before it had taken enough. */
+export type SweepRecord = { readonly name: RepositoryName };
 
 /** Reads a document as what its key says it holds. */
 export async function read<R extends Value>(reads: Reads, key: KeyOf<R>): Promise<R | undefined> {

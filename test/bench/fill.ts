@@ -112,7 +112,8 @@ async function push(
 ): Promise<Digest> {
   const reference = parseReference(digestOf(bytes));
   if (reference === undefined) throw new Error('a digest is a reference');
-  const options = { reference, bytes, contentType: undefined, by: 'user:admin' };
+  const cause = { by: 'user:admin', host: 'localhost:5000' };
+  const options = { ...cause, reference, bytes, contentType: undefined };
   const pushed = await pushManifest(store, repository, {
     ...options,
     tags: tags as readonly Tag[],

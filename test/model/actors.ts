@@ -71,6 +71,7 @@ export function scriptOf(actor: Actor, stage: Stage): Script {
 /** How often a client comes back when it is told that a blob is busy. */
 const busyRetries = 2;
 const keys = [{ id: 'model', secret: 'of the model' }];
+const host = 'registry.example';
 
 async function push(client: Client, pusher: Pusher, stage: Stage): Promise<void> {
   const into = repositoryOf(stage.location, pusher.into);
@@ -92,6 +93,7 @@ function pushImage(
     bytes: image.bytes,
     contentType: image.mediaType,
     by: client.name,
+    host,
   };
   const what = `PUT manifest ${nicknameOf(image.digest)} as ${into.name}:${tag}`;
   return client.request(
@@ -221,7 +223,7 @@ async function remove(client: Client, deleter: Deleter, stage: Stage): Promise<v
   const from = repositoryOf(location, deleter.from);
   const { digest, blobs } = images[deleter.image];
   const tag = tagOf(deleter.tag);
-  const by = client.name;
+  const cause = { by: client.name, host };
   const forget = (
     gone: Image['digest'],
     body: (store: Store) => Promise<void>,
@@ -233,11 +235,11 @@ async function remove(client: Client, deleter: Deleter, stage: Stage): Promise<v
   };
   for (const what of deleter.what) {
     if (what === 'tag') {
-      const untag = (store: Store) => deleteManifest(store, from, tag, by);
+      const untag = (store: Store) => deleteManifest(store, from, tag, cause);
       const named = `DELETE ${from.name}:${tag.tag}`;
       await forgiving(client.request(named, untag, { mayFail: ['MANIFEST_UNKNOWN'] }));
     } else if (what === 'manifest') {
-      const body = (store: Store) => deleteManifest(store, from, { kind: 'digest', digest }, by);
+      const body = (store: Store) => deleteManifest(store, from, { kind: 'digest', digest }, cause);
       await forget(digest, body, ['MANIFEST_UNKNOWN']);
     } else {
       for (const blob of blobs) {

@@ -149,7 +149,8 @@ async function begin(
     if (beginning === 'tagged') {
       const { bytes, mediaType } = images.red;
       const options = { reference: tagOf('latest'), tags: [], bytes, contentType: mediaType };
-      await pushManifest(store, repository, { ...options, by: 'the beginning' });
+      const cause = { by: 'the beginning', host: 'registry.example' };
+      await pushManifest(store, repository, { ...options, ...cause });
     }
   }
   await collectOnce(store, location);

@@ -97,10 +97,13 @@ export function nicknameOf(digest: string): string {
   return nicknames.get(digest) ?? digest;
 }
 
+/** Kinds whose keys say nothing to a reader of a trace, and are others in each run. */
+const withRandomKeys: ReadonlySet<string> = new Set(['reviews', 'outbox', 'parts', 'uploads']);
+
 /** How a trace calls a document or an object: without its location, and with nicknames for digests. */
 export function called(key: Key): string {
   const [, project, kind = '', ...rest] = key;
-  const shown = kind === 'reviews' || kind === 'parts' || kind === 'uploads' ? [] : rest;
+  const shown = withRandomKeys.has(kind) ? [] : rest;
   const inProject = kind === 'blobs' ? [`of ${project}`] : [];
   return [kind, ...shown.map(nicknameOf), ...inProject].join(' ');
 }

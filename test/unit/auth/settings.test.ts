@@ -11,6 +11,7 @@ const fallbacks = {
   dataDirectory: '.data',
   adminPassword: '',
   anonymousPull: new Set<string>(),
+  pushEndpoints: [] as readonly string[],
 };
 
 /** Variable → what it must not be. */
@@ -34,6 +35,17 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   BERTH_DATA: [''],
   BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567'],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
+  BERTH_PUSH_ENDPOINTS: [
+    ' ',
+    ',',
+    'http://a/,',
+    'localhost:8080',
+    'ftp://a/',
+    'http://',
+    'http://user:secret@a/',
+    'http://a/#part',
+    Array.from({ length: 21 }, (_, at) => `http://a/${at}`).join(','),
+  ],
 };
 
 /** Variable → a value, and what it is read as. */
@@ -54,6 +66,12 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'BERTH_ANONYMOUS_PULL',
     'team, other ,example.com/team',
     { anonymousPull: new Set(['team', 'other', 'example.com/team']) },
+  ],
+  ['BERTH_PUSH_ENDPOINTS', 'http://[::1]:8080', { pushEndpoints: ['http://[::1]:8080'] }],
+  [
+    'BERTH_PUSH_ENDPOINTS',
+    'http://localhost:8080/events, https://example.com/hook?token=1',
+    { pushEndpoints: ['http://localhost:8080/events', 'https://example.com/hook?token=1'] },
   ],
 ];
 
