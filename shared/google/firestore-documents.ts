@@ -14,20 +14,20 @@ import { Transactions } from './firestore-transactions.ts';
 export interface FirestoreDocumentsOptions {
   readonly projectId: string;
   /** `(default)` when left out. */
-  readonly databaseId?: string;
+  readonly databaseId?: string | undefined;
   readonly clock: Clock;
   readonly meter?: Meter | undefined;
   /** So long a read waits for its answer, and a transaction makes attempts; 30,000 when left out. */
-  readonly patienceMs?: number;
+  readonly patienceMs?: number | undefined;
   /**
    * `grpc`, the default, or `rest`, whose first answer comes some 40 ms earlier and which then takes four times as
    * long a read: for a function that seldom runs and answers one request at a time.
    */
-  readonly transport?: 'grpc' | 'rest';
+  readonly transport?: 'grpc' | 'rest' | undefined;
 }
 
 export interface FirestoreDocuments extends Documents {
-  /** Ends the connections. */
+  /** Ends the connections, once the calls under way have ended. */
   close(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export function openFirestoreDocuments(options: FirestoreDocumentsOptions): Fire
     list: (options) => reads.list(options, clock.now()),
     names: (options) => reads.names(options, clock.now()),
     transact: (body) => transactions.transact(body),
-    close: () => firestore.terminate(),
+    close: () => within(patienceMs, () => firestore.terminate()),
   };
 }
 

@@ -15,6 +15,7 @@
 //   any other byte        itself
 //
 // So the order of ids is the order of tuples, each element by its bytes; no id is `.`, `..`, `__…__` or has a `/`.
+// Location, project and kind are escaped the same way, but with ~XX in place of %XX, and have no mark.
 
 import { strict as assert } from 'node:assert';
 import { checkElements } from '../ports/document-encoding.ts';
@@ -100,9 +101,12 @@ function cursorOf(elements: Key): string {
   return text.length <= idBytesMax ? text : text.slice(0, idBytesMax - 1) + end;
 }
 
-/** An element as an id of its own, which Firestore refuses when it begins and ends with two underscores. */
+/**
+ * An element as an id of its own. Its order does not matter, and over REST it is part of a URL: there is no `%`. What
+ * begins and ends with two underscores Firestore keeps for itself.
+ */
 function encodeName(element: string): string {
-  const name = encode(element);
+  const name = encode(element).replaceAll('%', '~');
   return /^__.*__$/.test(name) ? `~5F${name.slice(1)}` : name;
 }
 
