@@ -11,7 +11,7 @@ import { joinCrc32c, startCrc32c } from './crc32c.ts';
 /** What an upload keeps when it is broken off is a multiple of this, as the reference has it. */
 export const unitBytes = 256 * 1024;
 
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 
 interface File {
   readonly path: string;
@@ -28,15 +28,15 @@ export interface Content {
   readonly md5Hash: string | undefined;
 }
 
-/** Bytes that come for an object, until they are its content. Holds 256 KiB of them at most. */
+/** Bytes that come for an object, until they are its content. Holds 256 KiB of them. */
 export class Recording {
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #crc32c: IHasher;
   readonly #md5: Hash = createHash('md5');
+  readonly #unit = Buffer.allocUnsafe(unitBytes);
   #persisted = 0;
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
+  #waiting = 0;
 
   static async start(path: string): Promise<Recording> {
     const crc32c = await startCrc32c();
@@ -56,24 +56,23 @@ export class Recording {
 
   /** All bytes that came, whole units and what is less than one. */
   get size(): number {
-    return this.#persisted + this.#waitingBytes;
+    return this.#persisted + this.#waiting;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
     let rest = bytes;
-    while (this.#waitingBytes + rest.length >= unitBytes) {
-      const cut = unitBytes - this.#waitingBytes;
-      this.#wait(rest.subarray(0, cut));
-      await this.#persist();
-      rest = rest.subarray(cut);
+    while (rest.length > 0) {
+      const room = unitBytes - this.#waiting;
+      this.#unit.set(rest.subarray(0, room), this.#waiting);
+      this.#waiting += Math.min(room, rest.length);
+      if (this.#waiting === unitBytes) await this.#persist();
+      rest = rest.subarray(room);
     }
-    if (rest.length > 0) this.#wait(rest);
   }
 
   /** Forgets what is less than a unit: the request broke off. */
   dropRest(): void {
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#waiting = 0;
   }
 
   /** There is no more. */
@@ -95,18 +94,13 @@ export class Recording {
     unlink(this.#path, () => {});
   }
 
-  #wait(bytes: Uint8Array): void {
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-  }
-
   async #persist(): Promise<void> {
-    const bytes = Buffer.concat(this.#waiting);
-    this.dropRest();
+    const bytes = this.#unit.subarray(0, this.#waiting);
     this.#crc32c.update(bytes);
     this.#md5.update(bytes);
     await this.#file.writeFile(bytes);
     this.#persisted += bytes.length;
+    this.#waiting = 0;
   }
 }
 

@@ -9,7 +9,6 @@ export interface Call {
   readonly method: string;
   /** As it was sent, percent-encoded, without the query. */
   readonly path: string;
-  readonly rawQuery: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   /** `http://host:port`, as the client addressed us. */

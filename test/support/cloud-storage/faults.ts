@@ -15,7 +15,7 @@ export interface Fault {
   /** Answered at once and not carried out: 429, 500, 503 and so on. */
   readonly status?: number;
   readonly retryAfterSeconds?: number;
-  /** The connection breaks when so many bytes of the body have come. */
+  /** The connection breaks when so many bytes of the body have come; with 0, before anything is done. */
   readonly breakRequestAfterBytes?: number;
   /** The connection breaks when so many bytes of the answer's body were sent. */
   readonly breakResponseAfterBytes?: number;

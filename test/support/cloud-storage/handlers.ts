@@ -46,8 +46,8 @@ export function handlersOf(
     ['objects.insert', on(uploadMedia)],
     ['objects.insert.multipart', on(uploadMultipart)],
     ['uploads.start', (call) => resumable.start(call)],
-    ['uploads.put', async (call) => resumable.put(call)],
-    ['uploads.cancel', async (call) => resumable.cancel(call)],
+    ['uploads.put', (call) => resumable.put(call)],
+    ['uploads.cancel', (call) => resumable.cancel(call)],
     ['xml.getObject', (call) => getSigned(store, options.keys, call)],
   ]);
 }

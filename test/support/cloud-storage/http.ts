@@ -6,11 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import type { Answer, Call } from './exchange.ts';
 import type { Route } from './routes.ts';
 
-/** What of a request's target stands before and behind its question mark. */
-export function splitTarget(target: string): { path: string; rawQuery: string } {
-  const at = target.indexOf('?');
-  if (at === -1) return { path: target, rawQuery: '' };
-  return { path: target.slice(0, at), rawQuery: target.slice(at + 1) };
+/** A request's target, at its question mark: the path as it was sent, and the query. */
+export function splitTarget(target: string): { path: string; query: URLSearchParams } {
+  const [path = '', ...query] = target.split('?');
+  return { path, query: new URLSearchParams(query.join('?')) };
 }
 
 /** @param breakAfterBytes of the body; the connection then breaks, as when a client's line does */
@@ -19,13 +18,10 @@ export function callOf(
   route: Route,
   { breakAfterBytes }: { readonly breakAfterBytes: number | undefined },
 ): Call {
-  const { path, rawQuery } = splitTarget(request.url ?? '/');
   return {
     ...route,
+    ...splitTarget(request.url ?? '/'),
     method: request.method ?? 'GET',
-    path,
-    rawQuery,
-    query: new URLSearchParams(rawQuery),
     headers: request.headers,
     origin: `http://${request.headers.host}`,
     body: bodyOf(request, breakAfterBytes),

@@ -12,7 +12,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { type BytesRange, type ContentRange, parseContentRange } from './content-range.ts';
-import { type Recording, unitBytes } from './contents.ts';
+import { Recording, unitBytes } from './contents.ts';
 import { invalid, notFound, StorageError, uploadRefused } from './errors.ts';
 import { type Answer, type Call, readJson } from './exchange.ts';
 import { headerChecksums } from './metadata.ts';
@@ -24,12 +24,11 @@ const sessionMsMax = 7 * 24 * 60 * 60 * 1000;
 
 interface Session {
   readonly upload: Upload;
-  readonly recording: Recording;
   readonly startedAt: number;
   /** The object's size, once the client has told it. */
   total: number | undefined;
-  /** What it ended with: the object, or that it is gone. */
-  outcome: Answer | StorageError | undefined;
+  /** What came so far; then what the session ended with: the object, or that it is gone. */
+  state: Recording | Answer | StorageError;
   /** Breaks off the request that is sending bytes. */
   cut: (() => void) | undefined;
   /** Requests come one after another; this is the last one's end. */
@@ -54,10 +53,9 @@ export class ResumableUploads {
     const id = randomBytes(32).toString('base64url');
     this.#sessions.set(id, {
       upload,
-      recording: await this.#store.startRecording(),
       startedAt: this.#store.clock.now(),
       total: total === undefined ? undefined : Number(total),
-      outcome: undefined,
+      state: await this.#store.startRecording(),
       cut: undefined,
       last: Promise.resolve(),
     });
@@ -67,28 +65,31 @@ export class ResumableUploads {
   }
 
   /** A PUT to a session: bytes, or the question how many there are. */
-  put(call: Call): Promise<Answer> {
+  async put(call: Call): Promise<Answer> {
     const session = this.#session(call);
     const range = parseContentRange(call.headers['content-range']);
     return inTurn(session, async () => {
-      if (session.outcome instanceof StorageError) throw session.outcome;
-      // "If the upload is complete": whatever is asked, it answers as it did then.
-      if (session.outcome !== undefined) return session.outcome;
-      agreeOnTotal(session, range);
-      if (range.kind === 'bytes') await receive(session, range, call);
-      if (isComplete(session, range)) return this.#finish(session, call);
-      session.recording.dropRest();
-      return incomplete(session);
+      const { state } = session;
+      if (state instanceof StorageError) throw state;
+      // It is finished: whatever is asked, it answers as it did then.
+      if (!(state instanceof Recording)) return state;
+      const total = totalOf(session, range, state.persisted);
+      if (range.kind === 'bytes') await receive(session, state, { range, total, call });
+      session.total = total;
+      if (isComplete(range, total, state.size)) return this.#finish(session, state, call);
+      state.dropRest();
+      return incomplete(state.persisted);
     });
   }
 
   /** DELETE of a session: answered as clients that close their request are, with 499. */
-  cancel(call: Call): Promise<Answer> {
+  async cancel(call: Call): Promise<Answer> {
     const session = this.#session(call);
     return inTurn(session, async () => {
-      if (session.outcome === undefined) {
-        session.outcome = gone();
-        await session.recording.abandon();
+      const { state } = session;
+      if (state instanceof Recording) {
+        session.state = gone();
+        await state.abandon();
       }
       return { status: 499 };
     });
@@ -101,14 +102,15 @@ export class ResumableUploads {
     return session;
   }
 
-  /** The preconditions that were given at the start are those of the end. */
-  async #finish(session: Session, call: Call): Promise<Answer> {
-    const { upload, recording } = session;
+  /** The preconditions that were given at the start are checked again: much may have happened since. */
+  async #finish(session: Session, recording: Recording, call: Call): Promise<Answer> {
+    const { upload } = session;
     const checksums = [...upload.checksums, headerChecksums(call.headers['x-goog-hash'])];
+    session.state = gone();
     const content = await recording.end();
-    session.outcome = gone();
-    session.outcome = finishUpload(this.#store, { ...upload, checksums }, content);
-    return session.outcome;
+    const answer = finishUpload(this.#store, { ...upload, checksums }, content);
+    session.state = answer;
+    return answer;
   }
 }
 
@@ -119,18 +121,23 @@ function inTurn(session: Session, work: () => Promise<Answer>): Promise<Answer> 
   return answer;
 }
 
-function agreeOnTotal(session: Session, { total }: ContentRange): void {
-  if (total === undefined) return;
-  if (total !== (session.total ?? total) || total < session.recording.persisted)
+/** The object's size, as far as it is known: once told, it is that. */
+function totalOf(session: Session, { total }: ContentRange, persisted: number): number | undefined {
+  if (total === undefined) return session.total;
+  if (total !== (session.total ?? total) || total < persisted)
     throw invalid(`Invalid request.  The upload's size is not ${total} byte(s).`);
-  session.total = total;
+  return total;
 }
 
 /** Takes a request's bytes. When it breaks off, the whole units among them are persisted all the same. */
-async function receive(session: Session, range: BytesRange, call: Call): Promise<void> {
-  const { recording } = session;
-  const announced = announcedBytes(session, range);
-  checkRange(range, recording.persisted);
+async function receive(
+  session: Session,
+  recording: Recording,
+  { range, total, call }: { range: BytesRange; total: number | undefined; call: Call },
+): Promise<void> {
+  const announced = announcedBytes(range, total);
+  checkOffset(range, recording.persisted);
+  checkUnits(range);
   checkCount(announced, call.headers['content-length']);
   // "Cloud Storage ignores any bytes you send at an offset that Cloud Storage has already persisted."
   let known = recording.persisted - range.first;
@@ -152,32 +159,41 @@ async function receive(session: Session, range: BytesRange, call: Call): Promise
   }
 }
 
+interface Announced {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** How many bytes a request may have by its range: exactly so many, or, when it has no end, up to the object's. */
-function announcedBytes(session: Session, range: BytesRange): { least: number; most: number } {
+function announcedBytes(range: BytesRange, total: number | undefined): Announced {
   if (range.last === undefined)
-    return { least: 0, most: (session.total ?? Number.POSITIVE_INFINITY) - range.first };
+    return { least: 0, most: (total ?? Number.POSITIVE_INFINITY) - range.first };
   const exactly = range.last - range.first + 1;
   return { least: exactly, most: exactly };
 }
 
-function checkRange(range: BytesRange, persisted: number): void {
-  // Observed: the upload server says this with 503, as bare text, and trying again does not help.
-  if (range.first > persisted) {
-    const offset = `the upload offset is ${range.first} byte(s)`;
-    const message = `Invalid request.  According to the Content-Range header, ${offset}, which exceeds already uploaded size of ${persisted} byte(s).`;
-    throw uploadRefused(503, message);
-  }
+/** Observed: the upload server says this with 503, as bare text, though trying again does not help. */
+function checkOffset({ first }: BytesRange, persisted: number): void {
+  if (first <= persisted) return;
+  const offset = `the upload offset is ${first} byte(s)`;
+  const message = `Invalid request.  According to the Content-Range header, ${offset}, which exceeds already uploaded size of ${persisted} byte(s).`;
+  throw uploadRefused(503, message);
+}
+
+/**
+ * "The chunk size must be a multiple of 256 KiB, unless it's the last chunk." Observed: this answer, for fewer bytes; of
+ * more, the service may instead keep the whole units and answer 308. Who relies on that breaks the rule.
+ */
+function checkUnits(range: BytesRange): void {
   if (range.last === undefined || range.last + 1 === range.total) return;
   const bytes = range.last - range.first + 1;
   if (bytes % unitBytes === 0) return;
-  // "The chunk size must be a multiple of 256 KiB, unless it's the last chunk." Observed: so for fewer bytes; of more,
-  // the service may instead keep the whole units and answer 308. Who relies on that breaks the rule.
   const rule = `The number of bytes uploaded is required to be equal or greater than ${unitBytes}, except for the final request (it's recommended to be the exact multiple of ${unitBytes}).`;
   const found = `The received request contained ${bytes} bytes, which does not meet this requirement.`;
   throw uploadRefused(400, `Invalid request.  ${rule}  ${found}`);
 }
 
-function checkCount(announced: { least: number; most: number }, contentLength?: string): void {
+function checkCount(announced: Announced, contentLength: string | undefined): void {
   if (contentLength === undefined) return;
   const bytes = Number(contentLength);
   if (bytes < announced.least) throw otherCount(announced.least, bytes);
@@ -190,15 +206,13 @@ function otherCount(announced: number, bytes: number): StorageError {
 }
 
 /** Whether the object's end has come: its size was told and is there, or the request had no end but its body's. */
-function isComplete({ recording, total }: Session, range: ContentRange): boolean {
-  if (range.kind === 'bytes' && range.last === undefined)
-    return total === undefined || recording.size === total;
-  return range.total !== undefined && recording.size === range.total;
+function isComplete(range: ContentRange, total: number | undefined, size: number): boolean {
+  if (range.kind === 'bytes' && range.last === undefined) return (total ?? size) === size;
+  return range.total === size;
 }
 
-function incomplete({ recording: { persisted } }: Session): Answer {
-  const range = persisted === 0 ? undefined : { range: `bytes=0-${persisted - 1}` };
-  return { status: 308, headers: range ?? {} };
+function incomplete(persisted: number): Answer {
+  return { status: 308, headers: persisted === 0 ? {} : { range: `bytes=0-${persisted - 1}` } };
 }
 
 /** "You have attempted to use a resumable upload session that is no longer available." */

@@ -77,7 +77,9 @@ function uploadOperation(method: string, query: URLSearchParams): string {
 }
 
 function route(operation: string, groups: Record<string, string> = {}): Route {
-  const name = (group: string) => decodeURIComponent(groups[group] ?? '');
+  // What is no percent-encoding names nothing.
+  if (Object.values(groups).some((text) => decoded(text) === undefined)) return route('none');
+  const name = (group: string) => decoded(groups[group] ?? '') ?? '';
   return {
     operation,
     bucket: name('bucket'),
@@ -85,4 +87,12 @@ function route(operation: string, groups: Record<string, string> = {}): Route {
     toBucket: name('toBucket'),
     toObject: name('toObject'),
   };
+}
+
+function decoded(text: string | undefined): string | undefined {
+  try {
+    return decodeURIComponent(text ?? '');
+  } catch {
+    return undefined;
+  }
 }

@@ -55,6 +55,8 @@ export interface CloudStorage {
   resetRequests(): void;
   /** Something goes wrong with the next requests that fit. */
   failNext(fault: Fault): void;
+  /** Takes back the faults that have hit nothing yet. */
+  clearFaults(): void;
   /** Ends all connections and removes what was stored. */
   close(): Promise<void>;
 }
@@ -89,6 +91,7 @@ export async function startCloudStorage(options: CloudStorageOptions = {}): Prom
     counts: () => front.log.counts(),
     resetRequests: () => front.log.reset(),
     failNext: (fault) => front.faults.plan(fault),
+    clearFaults: () => front.faults.clear(),
     close: async () => {
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
@@ -116,13 +119,20 @@ class Front {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = request;
-    const { path, rawQuery } = splitTarget(url);
-    const route = routeOf(method, path, new URLSearchParams(rawQuery));
-    const { operation } = route;
-    const logged = this.log.add({ operation, method, path });
-    const fault = this.faults.take({ operation, method, path });
+    const { path, query } = splitTarget(url);
+    const route = routeOf(method, path, query);
+    const asked = { operation: route.operation, method, path };
+    const logged = this.log.add(asked);
+    const fault = this.faults.take(asked);
+    if (fault?.breakRequestAfterBytes === 0) {
+      request.socket.resetAndDestroy();
+      return;
+    }
     const call = callOf(request, route, { breakAfterBytes: fault?.breakRequestAfterBytes });
-    const answer = await this.#answer(call, fault);
+    const answer =
+      fault?.status === undefined
+        ? await this.#carryOut(call, request)
+        : failure(fault.status, { ...fault, operation: route.operation });
     try {
       logged.status = answer.status;
       if (fault?.loseAnswer === true) {
@@ -139,16 +149,18 @@ class Front {
   }
 
   /** Throws when the request broke off. */
-  async #answer(call: Call, fault: Fault | undefined): Promise<Answer> {
+  async #carryOut(call: Call, request: IncomingMessage): Promise<Answer> {
     try {
-      if (fault?.status !== undefined) throw failure(fault.status, fault, call);
       const handler = this.#handlers.get(call.operation);
       if (handler === undefined) throw notFound('Not Found');
       this.#authorize(call);
       return await handler(call);
     } catch (error) {
       if (error instanceof StorageError) return error.answer;
-      throw error;
+      if (request.destroyed || request.socket.destroyed) throw error;
+      // A fault of the stand-in itself, which is not to look like one of the network.
+      const { stack } = error as Error;
+      return new StorageError(500, 'standInFailed', stack ?? String(error)).answer;
     }
   }
 
@@ -161,20 +173,16 @@ class Front {
 }
 
 /** An error as the service tells it when it is not the client's. */
-function failure(status: number, { retryAfterSeconds }: Fault, call: Call): StorageError {
+function failure(
+  status: number,
+  { operation, retryAfterSeconds }: { operation: string; retryAfterSeconds?: number },
+): Answer {
+  const message = 'We encountered an internal error. Please try again.';
   const reason = status === 429 ? 'rateLimitExceeded' : 'backendError';
   const { answer } =
-    call.operation === 'xml.getObject'
-      ? xmlRefused(
-          status,
-          'ServiceUnavailable',
-          'We encountered an internal error. Please try again.',
-        )
-      : new StorageError(status, reason, 'We encountered an internal error. Please try again.');
-  const retryAfter =
-    retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) };
-  return new StorageError(status, reason, reason, {
-    ...answer,
-    headers: { ...answer.headers, ...retryAfter },
-  });
+    operation === 'xml.getObject'
+      ? xmlRefused(status, 'InternalError', message)
+      : new StorageError(status, reason, message);
+  if (retryAfterSeconds === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
 }

@@ -5,7 +5,8 @@ import { createHash, createHmac, verify } from 'node:crypto';
 import { mediaAnswer } from './downloads.ts';
 import { StorageError, xmlRefused } from './errors.ts';
 import type { Answer, Call } from './exchange.ts';
-import type { Store } from './store.ts';
+import { etagOf } from './resources.ts';
+import type { Store, StoredObject } from './store.ts';
 
 export interface SigningKeys {
   /** HMAC keys: access id → secret, as `projects.hmacKeys.create` gives them. */
@@ -25,13 +26,23 @@ export async function getSigned(store: Store, keys: SigningKeys, call: Call): Pr
   authorize(store.clock.now(), keys, call);
   try {
     const object = store.object(call.bucket, call.object);
-    return mediaAnswer(object, call, responseHeaders(call.query));
+    return mediaAnswer(object, call, {
+      etag: xmlEtag(object),
+      ...responseHeaders(call.query),
+    });
   } catch (error) {
     if (!(error instanceof StorageError) || error.status !== 404) throw error;
     if (store.buckets.has(call.bucket))
       throw xmlRefused(404, 'NoSuchKey', 'The specified key does not exist.');
     throw xmlRefused(404, 'NoSuchBucket', 'The specified bucket does not exist.');
   }
+}
+
+/** The MD5, as S3 has it; composed objects have none. */
+function xmlEtag(object: StoredObject): string {
+  const { md5Hash } = object.content;
+  if (md5Hash === undefined) return `"-${etagOf(object)}"`;
+  return `"${Buffer.from(md5Hash, 'base64').toString('hex')}"`;
 }
 
 /** The query may say what the answer is called: `response-content-type`, `response-content-disposition`. */
@@ -55,6 +66,7 @@ function authorize(nowMs: number, keys: SigningKeys, call: Call): void {
   if (call.headers.authorization !== undefined)
     throw denied('A signed URL and an Authorization header may not be used together.');
   checkTime(nowMs, signature);
+  checkSignedHeaders(call, signature.signedHeaders);
   const matches = canonicalRequests(call, signature.signedHeaders).some((request) =>
     isSignedBy(keys, signature, request),
   );
@@ -81,6 +93,7 @@ interface Signature {
 function readSignature(query: URLSearchParams): Signature | undefined {
   const hex = query.get('X-Goog-Signature');
   if (hex === null) return undefined;
+  if (query.getAll('X-Goog-Signature').length > 1) throw malformed('Two signatures.');
   const read = (name: string, form: RegExp): string => {
     const value = query.get(`X-Goog-${name}`) ?? '';
     if (query.getAll(`X-Goog-${name}`).length === 1 && form.test(value)) return value;
@@ -123,6 +136,19 @@ function checkTime(nowMs: number, { signedAt, expiresAt }: Signature): void {
   if (signedAt > nowMs + clockSkewMs) throw denied('The signature is of a time to come.');
 }
 
+/** Observed: what is signed must be sent, and what is sent and begins with `x-goog-` must be signed. */
+function checkSignedHeaders(call: Call, signedHeaders: readonly string[]): void {
+  const sent = Object.keys(call.headers);
+  const missing = signedHeaders.find((header) => !sent.includes(header));
+  if (missing !== undefined)
+    throw malformed(`Header was included in signedheaders, but not in the request: ${missing}`);
+  const unsigned = sent.find(
+    (header) => header.startsWith('x-goog-') && !signedHeaders.includes(header),
+  );
+  if (unsigned !== undefined)
+    throw malformed(`Header was included in the request, but not in signedheaders: ${unsigned}`);
+}
+
 function isSignedBy(keys: SigningKeys, signature: Signature, canonicalRequest: string): boolean {
   const { algorithm, id, scope, date, bytes } = signature;
   const hash = createHash('sha256').update(canonicalRequest).digest('hex');
@@ -149,9 +175,7 @@ function canonicalRequests(call: Call, signedHeaders: readonly string[]): string
   return [host, host.replace(/:\d+$/, '')].map((name) => {
     const values = new Map<string, unknown>(Object.entries({ ...headers, host: name }));
     const lines = signedHeaders.map((header) => {
-      const value = String(values.get(header) ?? '')
-        .trim()
-        .replace(/\s+/g, ' ');
+      const value = String(values.get(header)).trim().replace(/\s+/g, ' ');
       return `${header}:${value}\n`;
     });
     const payload = signedHeaders.includes('x-goog-content-sha256')
@@ -160,7 +184,7 @@ function canonicalRequests(call: Call, signedHeaders: readonly string[]): string
     return [
       call.method,
       canonicalPath(call.path),
-      canonicalQuery(call.rawQuery),
+      canonicalQuery(call.query),
       lines.join(''),
       signedHeaders.join(';'),
       payload,
@@ -175,21 +199,14 @@ function canonicalPath(path: string): string {
     .join('/');
 }
 
-/** Every parameter but the signature, encoded in one way and in order. */
-function canonicalQuery(rawQuery: string): string {
-  return rawQuery
-    .split('&')
-    .map((pair) => {
-      const [name = '', ...value] = pair.split('=').map((text) => encode(decodeQuery(text)));
-      return `${name}=${value.join('%3D')}`;
-    })
-    .filter((pair) => !pair.startsWith('X-Goog-Signature='))
-    .sort()
+/** Every parameter but the signature, encoded in one way, by name. */
+function canonicalQuery(query: URLSearchParams): string {
+  return [...query]
+    .filter(([name]) => name !== 'X-Goog-Signature')
+    .map(([name, value]): [string, string] => [encode(name), encode(value)])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`)
     .join('&');
-}
-
-function decodeQuery(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '));
 }
 
 /** All but letters, digits and `-._~` percent-encoded. */
@@ -205,5 +222,10 @@ function denied(details: string): StorageError {
 }
 
 function malformed(details: string): StorageError {
-  return xmlRefused(400, 'InvalidArgument', 'Invalid argument.', details);
+  return xmlRefused(
+    400,
+    'MalformedSecurityHeader',
+    'Your request has a malformed header.',
+    details,
+  );
 }

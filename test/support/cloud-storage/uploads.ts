@@ -6,7 +6,7 @@ import { crc32cText } from './crc32c.ts';
 import { invalid } from './errors.ts';
 import { type Answer, type Call, readJson } from './exchange.ts';
 import { type Checksums, checksumsOf, headerChecksums, metadataOf } from './metadata.ts';
-import { readParts } from './multipart.ts';
+import { type Part, readParts } from './multipart.ts';
 import { checkPreconditions, type Preconditions, preconditionsOf } from './preconditions.ts';
 import { objectAnswer } from './resources.ts';
 import { checkObjectName, type ObjectMetadata, type Store } from './store.ts';
@@ -38,8 +38,17 @@ export async function uploadMultipart(store: Store, call: Call): Promise<Answer>
   if (second.value === undefined) throw invalid('Multipart body must have two parts.');
   const { contentType, body } = second.value;
   const upload = startUpload(store, call, { contentType, ...resource });
-  const content = await record(await store.startRecording(), body);
+  const content = await record(await store.startRecording(), lastOf(parts, body));
   return finishUpload(store, upload, content);
+}
+
+/** The bytes of a part, behind which there is to be no other. */
+async function* lastOf(
+  parts: AsyncIterator<Part>,
+  body: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  yield* body;
+  if ((await parts.next()).done !== true) throw invalid('Multipart body must have two parts.');
 }
 
 /**
