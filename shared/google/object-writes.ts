@@ -31,7 +31,7 @@ export async function writeObject(
     if (object === undefined) return undefined;
     const { size, generation } = object;
     if (size === sent.size && object.crc32c === sent.crc32c) return { size, generation };
-    await deleteObject(service, place, generation);
+    await deleteObject(service, place, generation).catch(() => false);
     throw new StorageFailure(
       `Cloud Storage stored other bytes of ${place.object} than it was sent`,
       {},

@@ -3,13 +3,13 @@
 //
 // The SDK finds the credentials, keeps them fresh, signs, and makes the calls that are only metadata: stat, delete,
 // compose, list. What carries bytes, and rewrite, are requests of the JSON API, sent by the SDK's own authenticated
-// client, because its methods for them (8.4.0) break what the port promises:
-// - createWriteStream sends no status query where it could and fails when the service kept less than it was sent; a
-//   body that fails leaves the session open; a checksum that is wrong deletes by name, whoever's object that is;
-// - createReadStream destroys the connections of the whole process when one reader stops early;
+// client, because its methods for them break what the port promises (8.4.0, each seen to happen):
+// - createWriteStream fails (RangeError) when the last answer of an upload was lost, though the object is there; it
+//   counts its retries over the whole upload, however far that got; and it leaves the session open when the body fails;
+// - createReadStream closes the connections of the whole process when one reader stops early;
 // - copy forgets its preconditions when a rewrite takes more than one call;
-// - none of them has a time-out (theirs is passed to a version of node-fetch that has none), and a retry whose time is
-//   over is never told to the caller. So retries are ours here too.
+// - none of them has a time-out: theirs is passed to a version of node-fetch that knows none.
+// Retries are ours everywhere: the SDK's never tell the caller that their time is over.
 
 import type { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
@@ -107,6 +107,8 @@ export class StorageService {
         // 308 says here that an upload is not complete, and has nowhere to go.
         redirect: 'manual',
         validateStatus: (status) => expected.includes(status),
+        // It would look for secrets in a body byte by byte, seconds for a chunk; failureOf keeps nothing of it anyway.
+        errorRedactor: false,
       });
     });
   }

@@ -106,8 +106,11 @@ export class UploadSession {
       const outcome = await retried(
         this.#service.patience,
         async (attempt) => {
-          const stands = attempt > 1 ? await this.#query(whole) : 'incomplete';
-          if (stands !== 'incomplete' || this.#isThere(chunk, whole)) return stands;
+          if (attempt > 1) {
+            const stands = await this.#query(whole);
+            // Where it got on, patience begins anew.
+            if (stands !== 'incomplete' || this.#persisted > before) return stands;
+          }
           const put = await this.#putOnce(chunk, whole);
           if (put !== 'incomplete' || this.#persisted > before) return put;
           throw new StorageFailure('Cloud Storage kept nothing of a chunk', { isPassing: true });
