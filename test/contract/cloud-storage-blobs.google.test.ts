@@ -1,13 +1,6 @@
-<<<<<<< HEAD
-import { openCloudStorageBlobs } from '#shared/google/cloud-storage-blobs.ts';
-import { systemClock } from '#shared/ports/clock.ts';
-import { startCloudStorage } from '#test/support/cloud-storage/server.ts';
-import { blobsContract } from './blobs.ts';
-=======
 // The blobs' contract on Cloud Storage, and how the adapter uses the service. Cloud Storage is a stand-in of ours; with
 // BERTH_TEST_PROJECT, and buckets of that project in BERTH_TEST_BLOBS_BUCKET and BERTH_TEST_STAGING_BUCKET, the contract
 // is also run on the service itself, with the credentials that the SDK finds.
->>>>>>> storage
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -38,11 +31,7 @@ blobsContract('blobs in Cloud Storage', async () => {
   const server = await startStandIn();
   return {
     blobs: openCloudStorageBlobs({
-<<<<<<< HEAD
-      buckets: () => buckets,
-=======
       buckets: () => standInBuckets,
->>>>>>> storage
       clock: systemClock,
       apiEndpoint: server.url,
     }),

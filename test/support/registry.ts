@@ -1,6 +1,7 @@
 // A whole registry inside the test's process: the real server, functions and embedded stores, in a
 // directory of its own, with a clock that the test moves.
 
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,8 +14,9 @@ import { newSecret, sha256 } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
+import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
-import { isOnGoogle } from './backend.ts';
+import { backend, isOnGoogle } from './backend.ts';
 import { startBerth } from './berth.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 import { startHost } from './hosts.ts';
@@ -43,30 +45,43 @@ export function startTestRegistry(options: TestRegistryOptions = {}): Promise<Te
   return isOnGoogle() ? startOutside(options) : startInside(options);
 }
 
-/** Processes of its own: nobody looks inside, and its clock is the machine's. */
-async function startOutside({ anonymousPull = new Set() }: TestRegistryOptions) {
+/** Processes of its own: of what is inside, only the documents can be reached, and its clock is the machine's. */
+async function startOutside({
+  anonymousPull = new Set(),
+}: TestRegistryOptions): Promise<TestRegistry> {
+  const { environment } = backend();
   const berth = await startBerth({
     environment: {
+      ...environment,
       BERTH_ADMIN_PASSWORD: adminPassword,
       BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
     },
   });
+  const { openFirestoreDocuments } = await import('#shared/google/firestore-documents.ts');
+  const documents = openFirestoreDocuments({
+    projectId: environment['GOOGLE_CLOUD_PROJECT'] ?? '',
+    clock: systemClock,
+  });
   return {
     url: berth.url,
-    get services(): never {
-      throw new Error('nobody looks inside of other processes');
-    },
+    services: new Proxy({ documents, clock: systemClock } as Services, {
+      get: (services, name: keyof Services) => {
+        assert.ok(name in services, `nobody reaches ${name} of other processes`);
+        return services[name];
+      },
+    }),
     get clock(): never {
       throw new Error('nobody moves the machine’s clock');
     },
     get logged() {
-      return berth
-        .output()
-        .split('\n')
-        .filter((line) => line.includes('"severity":"ERROR"'));
+      const lines = berth.output().split('\n');
+      return lines.filter((line) => line.includes('"severity":"ERROR"'));
     },
     served: [],
-    close: () => berth.remove(),
+    close: async () => {
+      await documents.close();
+      await berth.remove();
+    },
   };
 }
 
