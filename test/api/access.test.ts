@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { generateKeyPair, SignJWT } from 'jose';
 import { createRobot } from '#shared/auth/robots.ts';
 import { mediaTypes } from '#shared/oci/media-types.ts';
+import { itWhereClocksMove } from '#test/support/backend.ts';
 import {
   type Answer,
   answered,
@@ -513,43 +514,49 @@ describe('a token and a robot in time', () => {
     ]);
   });
 
-  it('a token is good until it expires, 15 minutes after it was issued', async () => {
-    const { clock, url } = registry();
-    const kept = await sendAll(url, [getToken('{admin}', [pullScope]), as(bearer, pull)], words);
-    clock.advance(14 * 60 * 1000);
-    await sendAll(url, [as(bearer, pull)], kept);
-    clock.advance(60 * 1000 + 1000);
-    await sendAll(url, [as(bearer, answered(pull, challenge(pullScope, 'invalid_token')))], kept);
-  });
+  itWhereClocksMove(
+    'a token is good until it expires, 15 minutes after it was issued',
+    async () => {
+      const { clock, url } = registry();
+      const kept = await sendAll(url, [getToken('{admin}', [pullScope]), as(bearer, pull)], words);
+      clock.advance(14 * 60 * 1000);
+      await sendAll(url, [as(bearer, pull)], kept);
+      clock.advance(60 * 1000 + 1000);
+      await sendAll(url, [as(bearer, answered(pull, challenge(pullScope, 'invalid_token')))], kept);
+    },
+  );
 
-  it('a robot is good until it expires, and its token deletes nothing after that', async () => {
-    const { clock, url } = registry();
-    const expiresAt = clock.now() + 60_000;
-    const temporary = await newRobot(registry(), {
-      project: 'team',
-      name: 'temporary',
-      role: 'owner',
-      expiresAt,
-    });
-    const scope = `repository:${name}:pull,push`;
-    const kept = await sendAll(url, [
-      as(temporary, ping),
-      as(temporary, pull),
-      getToken(temporary, [scope], [scope]),
-      as(bearer, remove),
-    ]);
-    clock.advance(60_000);
-    await sendAll(
-      url,
-      [
-        as(temporary, answered(ping, challenge())),
-        as(temporary, answered(pull, challenge(pullScope))),
-        answered(getToken(temporary, [pullScope]), { status: 401, code: 'UNAUTHORIZED' }),
-        as(bearer, answered(remove, denied)),
-      ],
-      kept,
-    );
-  });
+  itWhereClocksMove(
+    'a robot is good until it expires, and its token deletes nothing after that',
+    async () => {
+      const { clock, url } = registry();
+      const expiresAt = clock.now() + 60_000;
+      const temporary = await newRobot(registry(), {
+        project: 'team',
+        name: 'temporary',
+        role: 'owner',
+        expiresAt,
+      });
+      const scope = `repository:${name}:pull,push`;
+      const kept = await sendAll(url, [
+        as(temporary, ping),
+        as(temporary, pull),
+        getToken(temporary, [scope], [scope]),
+        as(bearer, remove),
+      ]);
+      clock.advance(60_000);
+      await sendAll(
+        url,
+        [
+          as(temporary, answered(ping, challenge())),
+          as(temporary, answered(pull, challenge(pullScope))),
+          answered(getToken(temporary, [pullScope]), { status: 401, code: 'UNAUTHORIZED' }),
+          as(bearer, answered(remove, denied)),
+        ],
+        kept,
+      );
+    },
+  );
 
   it('a robot that is made anew has a new secret, and the old one is 401', async () => {
     const robot = { project: 'team', name: 'renewed', role: 'reader' } as const;

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after } from 'node:test';
+import { after, it } from 'node:test';
 import type { GoogleServices } from './google.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -41,6 +41,11 @@ export function backend(): {
   return google === undefined
     ? { run: argumentsOf('start'), environment: {} }
     : { run: argumentsOf('start:google'), environment: google.environment() };
+}
+
+/** A test that moves the registry's clock, which cannot be had where its functions are processes of their own. */
+export function itWhereClocksMove(sentence: string, body: () => Promise<void>): void {
+  if (!isOnGoogle()) it(sentence, body);
 }
 
 export function isOnGoogle(): boolean {
