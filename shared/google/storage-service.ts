@@ -72,11 +72,11 @@ export class StorageService {
     operation: Operation,
     make: (storage: Storage, attempt: number) => Promise<T>,
   ): Promise<T> {
-    return retried(this.patience, (attempt) => this.callOnce(operation, (s) => make(s, attempt)));
+    return retried(this.patience, (attempt) => this.#callOnce(operation, (s) => make(s, attempt)));
   }
 
   /** Makes a call of the SDK. One that is not answered in time is abandoned: the SDK cannot be told to end it. */
-  callOnce<T>(operation: Operation, make: (storage: Storage) => Promise<T>): Promise<T> {
+  #callOnce<T>(operation: Operation, make: (storage: Storage) => Promise<T>): Promise<T> {
     return bounded(this.patience.answerMsMax, undefined, async () => {
       const storage = await this.#connected();
       this.#options.meter?.(operation);
