@@ -49,7 +49,7 @@ export async function startBerth(
 ): Promise<RunningBerth> {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'berth-data-')));
   const password = 'a-password-for-tests';
-  const { run, environment } = backend();
+  const { run, environment } = backend(dataDirectory);
   const child = spawn(process.execPath, options.run ?? run, {
     env: {
       ...process.env,
