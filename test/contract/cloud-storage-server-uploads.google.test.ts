@@ -236,6 +236,12 @@ describe('resumable uploads', () => {
       assert.equal((await put('bytes 0-4/5', Buffer.from('hello'))).status, 200);
     });
 
+  it('answer who goes on sending what they do not take', async () => {
+    const { uri } = await start();
+    const pieces = Array.from({ length: 40 }, () => Buffer.alloc(unit));
+    assert.equal(await sendPieces('PUT', uri, pieces, { 'content-range': 'bytes 0-*/5' }), 400);
+  });
+
   it('ignore what they have', async () => {
     const { name, put } = await start();
     const first = Buffer.alloc(2 * unit, 'a');

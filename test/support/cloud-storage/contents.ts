@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, unlink } from 'node:fs';
+import { createReadStream, rmSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { IHasher } from 'hash-wasm';
 import { joinCrc32c, startCrc32c } from './crc32c.ts';
@@ -99,7 +99,7 @@ export class Recording {
   async abandon(): Promise<void> {
     await this.#file.close();
     this.#closed();
-    unlink(this.#path, () => {});
+    rmSync(this.#path, { force: true });
   }
 
   async #persist(): Promise<void> {
@@ -135,7 +135,7 @@ export function release(content: Content): void {
   for (const file of content.files) {
     file.users -= 1;
     assert(file.users >= 0, 'a content is released once');
-    if (file.users === 0) unlink(file.path, () => {});
+    if (file.users === 0) rmSync(file.path, { force: true });
   }
 }
 
