@@ -29,5 +29,5 @@ export function servedBy(target: string, host: Host): readonly string[] {
   const served = Object.hasOwn(targets[host], target) ? targets[host][target] : undefined;
   if (served !== undefined) return served;
   const known = Object.keys(targets[host]).join(', ');
-  throw new Error(`there is no function "${target}" to be run here; there is: ${known}`);
+  throw new Error(`there is no function '${target}' to be run here; there is: ${known}`);
 }
