@@ -18,7 +18,7 @@
 // once more at worst, and then finds that the lease is another's.
 
 import { randomUUID } from 'node:crypto';
-import { relayBatchMax, relayEntriesMax, relayLeaseSeconds } from '../oci/limits.ts';
+import { relayBatchesMax, relayBatchMax, relayLeaseSeconds } from '../oci/limits.ts';
 import type { Document } from '../ports/documents.ts';
 import type { Events } from '../ports/events.ts';
 import { outboxOf, type Repository, relayKey } from './layout.ts';
@@ -38,11 +38,11 @@ export const eventsTopic = 'gcr';
 export interface RelayLimits {
   /** Messages in one call. */
   readonly batchMax: number;
-  /** Messages in one run. */
-  readonly entriesMax: number;
+  /** Calls in one run. */
+  readonly batchesMax: number;
 }
 
-export const relayLimits: RelayLimits = { batchMax: relayBatchMax, entriesMax: relayEntriesMax };
+const usualLimits: RelayLimits = { batchMax: relayBatchMax, batchesMax: relayBatchesMax };
 
 export interface Relayed {
   readonly published: number;
@@ -58,18 +58,18 @@ export interface Relayed {
 export async function relayRepository(
   services: RelayServices,
   repository: Repository,
-  limits: RelayLimits = relayLimits,
+  limits: RelayLimits = usualLimits,
 ): Promise<Relayed> {
   const owner = randomUUID();
   let published = 0;
-  // Looked at once more after the lease was given up: who was woken meanwhile found it held, and has gone.
-  while (await isPending(services, repository)) {
-    if (published >= limits.entriesMax) return { published, more: true };
+  for (let batches = 0; batches < limits.batchesMax; batches += 1) {
+    // Once more after the lease was given up: who was woken meanwhile found it held, and has gone.
+    if (!(await isPending(services, repository))) return { published, more: false };
     const until = await takeLease(services, repository, owner);
-    if (until === undefined) break;
+    if (until === undefined) return { published, more: false };
     published += await relayBatch(services, repository, { owner, until, limits });
   }
-  return { published, more: false };
+  return { published, more: true };
 }
 
 async function isPending({ documents }: RelayServices, repository: Repository): Promise<boolean> {
