@@ -13,7 +13,7 @@ import { type Answer, errorsOf } from '#test/support/calls.ts';
 import type { FakeClock } from '#test/support/clock.ts';
 import type { Book, Change } from './book.ts';
 import type { Call, Door, Exchange } from './door.ts';
-import type { Faults } from './faults.ts';
+import type { Fault, Faults, Operation } from './faults.ts';
 import { faultyBlobs } from './faulty-blobs.ts';
 import { faultyDocuments } from './faulty-documents.ts';
 import { faultyEvents } from './faulty-events.ts';
@@ -75,7 +75,7 @@ export class Caller {
    * and the client cannot know what was done
    */
   async ask(asked: Asked): Promise<Answer | undefined> {
-    const struck: string[] = [];
+    const struck: Fault<Operation>[] = [];
     const { authorization = this.#authorization } = asked;
     const call = authorization === undefined ? asked : { ...asked, authorization };
     const { door, location, told, book, turn } = this.stage;
@@ -146,11 +146,11 @@ export class Caller {
   }
 
   /** The faults of the run, those that strike this request being written down. */
-  #strikes(struck: string[]): Pick<Faults, 'strike'> {
+  #strikes(struck: Fault<Operation>[]): Pick<Faults, 'strike'> {
     return {
       strike: (operation, what) => {
-        const fault = this.stage.faults.strike(operation, `${this.#client.name}: ${what}`);
-        if (fault !== undefined) struck.push(fault.fate);
+        const fault = this.stage.faults.strike(operation, what);
+        if (fault !== undefined) struck.push(fault);
         return fault;
       },
     };
@@ -164,7 +164,12 @@ export class Caller {
     };
   }
 
-  #judge(asked: Asked, exchange: Exchange, struck: readonly string[], began: Began): void {
+  #judge(
+    asked: Asked,
+    exchange: Exchange,
+    struck: readonly Fault<Operation>[],
+    began: Began,
+  ): void {
     const { session, change, promises, refused } = asked;
     const { told, book, turn } = this.stage;
     checkForm(exchange, struck);

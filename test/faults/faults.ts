@@ -41,6 +41,8 @@ export interface PlannedFault {
 
 /** A fault that strikes an operation. */
 export interface Fault<O extends Operation> {
+  /** The operation. */
+  readonly what: string;
   readonly fate: Fate<O>;
   /** What the caller is to hear. */
   readonly error: Error;
@@ -82,7 +84,11 @@ export class Faults {
     return this.#planned.length === 0;
   }
 
-  /** An operation begins: the fault that strikes it, or `undefined` when it goes well. */
+  /**
+   * An operation begins.
+   * @param what how a trace calls it
+   * @returns the fault that strikes it, or `undefined` when it goes well
+   */
   strike<O extends Operation>(operation: O, what: string): Fault<O> | undefined {
     const [next] = this.#planned;
     if (next === undefined || (next.only ?? operation) !== operation) return undefined;
@@ -97,7 +103,7 @@ export class Faults {
     if (fate === undefined) throw new Error(`nothing can become of ${operation}`);
     this.#clock.advance(next.seconds * 1000);
     this.#note(`FAULT ${what}: ${fate}, after ${next.seconds} s`);
-    return { fate, error: fate === 'full' ? full() : failure(next) };
+    return { what, fate, error: fate === 'full' ? full() : failure(next) };
   }
 }
 

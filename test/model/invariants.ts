@@ -6,7 +6,13 @@ import { gather, type ObjectName, type StoredObject } from '#shared/ports/blobs.
 import type { Document } from '#shared/ports/documents.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
 import { blobObject, type Repository } from '#shared/registry/layout.ts';
-import type { BlobLink, BlobRecord, ManifestRecord, TagRecord } from '#shared/registry/records.ts';
+import type {
+  BlobLink,
+  BlobRecord,
+  ManifestRecord,
+  ManifestSummary,
+  TagRecord,
+} from '#shared/registry/records.ts';
 import type { Store } from '#shared/registry/store.ts';
 import type { FakeClock } from '#test/support/clock.ts';
 import { Violation } from './schedule.ts';
@@ -25,8 +31,9 @@ class State {
     }
   }
 
-  /** `name digest` → manifest and link; `name tag` → tag; `project digest` → blob. */
+  /** `name digest` → manifest, summary and link; `name tag` → tag; `project digest` → blob. */
   of(kind: 'manifests'): Map<string, ManifestRecord>;
+  of(kind: 'summaries'): Map<string, ManifestSummary>;
   of(kind: 'links'): Map<string, BlobLink>;
   of(kind: 'tags'): Map<string, TagRecord>;
   of(kind: 'blobs'): Map<string, BlobRecord>;
@@ -179,8 +186,12 @@ export class Invariants {
 
 /** What one transaction writes together is there together. */
 function checkEdges(state: State): void {
-  const summaries = new Set(state.of('summaries').keys());
-  same('summaries', summaries, new Set(state.of('manifests').keys()));
+  const summaries = [...state.of('summaries')];
+  const keys = summaries.map(([key]) => key);
+  same('summaries', new Set(keys), new Set(state.of('manifests').keys()));
+  // Every image's config tells its platform.
+  const whole = summaries.filter(([, { platform }]) => platform !== undefined);
+  same('summaries with a platform', new Set(whole.map(([key]) => key)), new Set(keys));
   const inner = (key: string) => key.split(' ') as [name: string, last: string];
   const tagged = [...state.of('tags')].map(([key, { digest }]) => {
     const [name, tag] = inner(key);
