@@ -18,6 +18,7 @@ testFaults('faults of the embedded stores', {
   open,
   firstSeed: Number(seed ?? 1),
   seeds: Number(process.env['BERTH_FAULT_SEEDS'] ?? (seed === undefined ? 1000 : 1)),
+  isThorough: seed === undefined,
 });
 
 const topic = 'gcr';

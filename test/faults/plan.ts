@@ -137,7 +137,7 @@ const actors: fc.Arbitrary<readonly Actor[]> = fc.array(
     { weight: 2, arbitrary: collector },
     { weight: 2, arbitrary: relayer },
   ),
-  { minLength: 1, maxLength: 4, size: 'max' },
+  { minLength: 1, maxLength: 3, size: 'max' },
 );
 
 const changing = ['transact', 'transact', 'write', 'bytes', 'publish'] as const;

@@ -1,7 +1,7 @@
 // The rig: stores, the registry's door before them, and the runs that plans lead to.
 
 import { createRobot } from '#shared/auth/robots.ts';
-import { relayLeaseSeconds } from '#shared/oci/limits.ts';
+import { leaseSeconds, relayLeaseSeconds } from '#shared/oci/limits.ts';
 import { projectOf } from '#shared/oci/reference.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
 import type { Documents } from '#shared/ports/documents.ts';
@@ -17,9 +17,9 @@ import { repositoryNames, repositoryOf } from '#test/model/universe.ts';
 import type { FakeClock } from '#test/support/clock.ts';
 import type { Inbox } from '#test/support/inbox.ts';
 import { Book } from './book.ts';
-import { Caller, type Stage } from './caller.ts';
+import { type Broken, Caller, type Stage } from './caller.ts';
 import { Door } from './door.ts';
-import { Faults } from './faults.ts';
+import { Faults, type Operation } from './faults.ts';
 import { collect, quit, read, relay, remove } from './others.ts';
 import { OutboxBook } from './outbox-book.ts';
 import type { Actor, Plan } from './plan.ts';
@@ -42,8 +42,8 @@ export interface Stores {
 export interface Outcome {
   readonly violation: Violation | undefined;
   readonly trace: readonly string[];
-  /** Whether every fault that was planned struck. */
-  readonly isSpent: boolean;
+  /** So many operations of each kind the actors began. */
+  readonly begun: ReadonlyMap<Operation, number>;
 }
 
 const projects = [...new Set(repositoryNames.map((name) => repositoryOf('', name).project))];
@@ -82,8 +82,11 @@ export class Rig {
     await this.#stores.close();
   }
 
-  /** Plays a plan, and looks after every step and at the end whether all holds. */
-  async play(plan: Plan): Promise<Outcome> {
+  /**
+   * Plays a plan, and looks after every step and at the end whether all holds.
+   * @param broken makes the ports that the registry sees break their promises, to see that it is found
+   */
+  async play(plan: Plan, broken: Broken = (services) => services): Promise<Outcome> {
     this.#runs += 1;
     const location = `${this.#place}-${this.#runs}`;
     const { clock, blobs, topic, inbox } = this.#stores;
@@ -122,21 +125,22 @@ export class Rig {
       topic,
       robots: this.#robots,
       somethingIsDeleted: plan.actors.some(({ kind }) => kind === 'deleter'),
+      broken,
       turn: () => run.turn,
     };
-    const outcome = (violation?: Violation): Outcome => {
-      return { violation, trace: run.trace, isSpent: faults.areOver };
-    };
+    let begun: Outcome['begun'] = new Map();
+    const outcome = (violation?: Violation): Outcome => ({ violation, trace: run.trace, begun });
     try {
       await run.run(
         plan.actors.map((actor, at) => [`${at} ${actor.kind}`, scriptOf(actor, stage)] as const),
         plan.schedule,
       );
-      run.note('all are done: what is shown is pulled, and sessions that were left are cancelled');
+      begun = new Map(faults.begun);
+      run.note('all are done: what is shown is pulled, and then everything is cleared away');
       await pullAll(this.#door, store, location, book.shown);
-      await run.run([['the end', (client) => cancelAll(new Caller(client, stage), sessions)]], []);
+      await run.run([['the end', (client) => endAll(new Caller(client, stage))]], []);
       await sessions.checkLeft(location, projects);
-      run.note('time passes, and the relay and the collector run');
+      run.note('there are no faults any more: the relay and the collector run to their end');
       await relayAll({ ...store, events: stage.events, topic, clock }, location);
       outbox.check(location, inbox.deliveries);
       await invariants.checkLiveness(clock);
@@ -169,11 +173,14 @@ function scriptOf(actor: Actor, stage: Stage): (client: Client) => Promise<void>
   }
 }
 
-async function cancelAll(caller: Caller, sessions: Sessions): Promise<void> {
-  for (const session of sessions.unended()) await cancel(caller, session);
+/** What faults are left strike who clears away. */
+async function endAll(caller: Caller): Promise<void> {
+  for (const session of caller.stage.sessions.unended()) await cancel(caller, session);
+  await relay(caller, { kind: 'relayer', of: undefined, times: 1 });
+  await collect(caller, { kind: 'collector', times: 2, seconds: leaseSeconds });
 }
 
-/** Time passes until no lease of a relay is left, and a sweep finds what there is. @throws Violation */
+/** Relays what is left, when no lease is. @throws Violation when something stays */
 async function relayAll(
   services: RelayServices & { readonly clock: FakeClock },
   location: string,
