@@ -2,15 +2,8 @@
 
 import { strict as assert } from 'node:assert';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import {
-  type Document,
-  documentBytesMax,
-  type Json,
-  type Key,
-  type ListOptions,
-  type Value,
-  type WriteOptions,
-} from '../ports/documents.ts';
+import { checkElements, decodeValue, encodeValue } from '../ports/document-encoding.ts';
+import type { Document, Key, ListOptions, Value, WriteOptions } from '../ports/documents.ts';
 
 /** What one connection sees of the documents. */
 export class Rows {
@@ -90,27 +83,12 @@ export interface EncodedRow {
 
 /** @throws Error when the value is larger than documents may be, or the key is not one */
 export function encodeRow(key: Key, value: Value, options: WriteOptions | undefined): EncodedRow {
-  const { bytes = null, ...json } = value;
-  const misplaced = Object.values(json).some((field) => field instanceof Uint8Array);
-  assert(!misplaced, 'bytes have their own field, `bytes`');
-  const text = JSON.stringify(json);
-  const size = Buffer.byteLength(text) + (bytes?.byteLength ?? 0);
-  if (size > documentBytesMax) {
-    throw new RangeError(`a document of ${size} bytes; the most is ${documentBytesMax}`);
-  }
-  const { expiresAt } = options ?? {};
-  assert(expiresAt === undefined || Number.isFinite(expiresAt), 'expiresAt is a time');
-  return {
-    key: encodeDocumentKey(key),
-    value: text,
-    bytes,
-    expiresAt: expiresAt === undefined ? null : Math.ceil(expiresAt),
-  };
+  const { json, bytes = null, expiresAt = null } = encodeValue(value, options);
+  return { key: encodeDocumentKey(key), value: json, bytes, expiresAt };
 }
 
 function decodeRow(key: Key, row: Row): Document {
-  const value: { [name: string]: Json } & { bytes?: Uint8Array } = JSON.parse(row.value);
-  if (row.bytes !== null) value.bytes = row.bytes;
+  const value = decodeValue(row.value, row.bytes ?? undefined);
   return { key, value, committedAt: row.committed_at };
 }
 
@@ -122,14 +100,7 @@ export function encodeDocumentKey(key: Key): Uint8Array {
 /** The end mark is below every byte of an element, so a tuple sorts before the longer ones it begins. */
 function encodeKey(key: Key): Uint8Array {
   if (key.length === 0) return new Uint8Array();
-  for (const element of key) {
-    assert(
-      element !== '' && !element.includes('\0'),
-      'a key’s elements are not empty and have no NUL',
-    );
-    // Two strings with lone surrogates would become the same bytes.
-    assert(element.isWellFormed(), 'a key’s elements are Unicode');
-  }
+  checkElements(key);
   return Buffer.from(`${key.join('\0')}\0`);
 }
 

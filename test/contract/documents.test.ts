@@ -129,18 +129,6 @@ describe('SQLite documents', () => {
       documents.close();
     }));
 
-  it('refuse a transaction that is used after its end', () =>
-    inDirectory(async (directory) => {
-      const documents = openSqliteDocuments({
-        file: join(directory, 'documents.sqlite'),
-        clock: fakeClock(start),
-      });
-      const kept = await documents.transact(async (transaction) => ({ transaction }));
-      assert.throws(() => kept.transaction.set(['l', 'p', 'late'], {}));
-      await assert.rejects(kept.transaction.get(['l', 'p', 'late']));
-      documents.close();
-    }));
-
   it('remove what has expired from the file, in time', () =>
     inDirectory(async (directory) => {
       const clock = fakeClock(start);

@@ -18,9 +18,18 @@ export interface OpenDocuments {
   close(): Promise<void>;
 }
 
-/** @param open opens a store; the suite keeps to locations of its own in it */
-export function documentsContract(name: string, open: () => Promise<OpenDocuments>): void {
-  describe(`the documents of ${name}`, () => {
+/**
+ * @param open opens a store
+ * @param options.location all that the suite writes is in this one; one of its own when left out
+ * @param options.skip why the suite cannot be run, as node:test takes it
+ */
+export function documentsContract(
+  name: string,
+  open: () => Promise<OpenDocuments>,
+  options: { readonly location?: string; readonly skip?: string | false } = {},
+): void {
+  const { location = `l-${randomUUID()}`, skip = false } = options;
+  describe(`the documents of ${name}`, { skip }, () => {
     let opened: OpenDocuments;
     let documents: Documents;
     before(async () => {
@@ -30,7 +39,7 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
     after(() => opened.close());
 
     /** A prefix that nothing else uses. */
-    const place = (): Key => [`l-${randomUUID()}`, 'project'];
+    const place = (): Key => [location, `p-${randomUUID()}`, 'kind'];
     const put = (key: Key, value: Value = {}, options?: { expiresAt: number }) =>
       documents.transact(async (transaction) => transaction.set(key, value, options));
     const last = async (prefix: Key, limit = 1000) =>
@@ -134,7 +143,7 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
         if (page.length < 5) break;
       }
       assert.deepEqual(
-        found.map((key) => key.slice(2)),
+        found.map((key) => key.slice(3)),
         expected,
       );
     });
@@ -188,6 +197,62 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       assert.deepEqual(await named(), many);
     });
 
+    it('keeps locations, projects and kinds apart, whatever they are called', async () => {
+      const names = [
+        'a',
+        'a!',
+        'ab',
+        'a/b',
+        '.',
+        '..',
+        '__v1__',
+        '__.__',
+        '~5F_v1__',
+        'ä',
+        '%',
+        '-',
+      ];
+      const one = randomUUID();
+      const places: Key[] = names.flatMap((name) => [
+        [location, `${one}${name}`, 'kind'],
+        [location, one, name],
+      ]);
+      await Promise.all(places.map((at, n) => put([...at, 'x'], { n })));
+      for (const [n, at] of places.entries()) {
+        assert.equal((await documents.get([...at, 'x']))?.value['n'], n, at.join());
+        const listed = await documents.list({ prefix: at, limit: 10 });
+        assert.deepEqual(
+          listed.map(({ key, value }) => [key, value['n']]),
+          [[[...at, 'x'], n]],
+        );
+      }
+    });
+
+    it('takes any element that is Unicode, not empty and without NUL, and refuses others', async () => {
+      const at = place();
+      const names = [
+        '\u0001',
+        ' ',
+        '!',
+        '"',
+        '%25',
+        '.E',
+        '/F',
+        '~~',
+        '\u007f',
+        '\u0080',
+        '\ud7ff',
+      ];
+      await all(at, names);
+      const sorted = names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      assert.deepEqual(await last(at), sorted);
+      for (const wrong of ['', 'a\0b', '\ud800']) {
+        await assert.rejects(put([...at, wrong]));
+        await assert.rejects(documents.get([...at, wrong]));
+        await assert.rejects(documents.list({ prefix: [...at, wrong], limit: 1 }));
+      }
+    });
+
     it('lists only what is under the prefix: not the prefix itself, nor its like', async () => {
       const at = place();
       await put([...at, 'a']);
@@ -196,7 +261,7 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       await put([...at, 'a', 'x', 'deeper']);
       const found = await documents.list({ prefix: [...at, 'a'], limit: 10 });
       assert.deepEqual(
-        found.map(({ key }) => key.slice(3)),
+        found.map(({ key }) => key.slice(4)),
         [['x'], ['x', 'deeper'], ['y']],
       );
     });
@@ -216,6 +281,24 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       assert.equal(early.length, 4);
     });
 
+    it('begins after any key: of another place, or longer than a document’s may be', async () => {
+      const [, project = '', kind = ''] = place();
+      const at = [location, project, kind, 'm'];
+      await all(at, ['a', 'b'.repeat(1000), 'c']);
+      const count = async (after: Key) =>
+        (await documents.list({ prefix: at, after, limit: 10 })).length;
+      assert.equal(await count(['\u0001']), 3);
+      assert.equal(await count([location]), 3);
+      assert.equal(await count([location, project, 'a']), 3);
+      assert.equal(await count([location, project, kind, 'l', 'z']), 3);
+      assert.equal(await count([location, project, kind, 'm']), 3);
+      assert.equal(await count([location, project, kind, 'n']), 0);
+      assert.equal(await count([location, `${project}a`, kind, 'a']), 0);
+      assert.equal(await count([...at, 'b'.repeat(999)]), 2);
+      assert.equal(await count([...at, 'b'.repeat(8000)]), 1);
+      assert.equal(await count([...at, '\u{1f40b}'.repeat(2000)]), 0);
+    });
+
     it('reads an expired document as absent, everywhere', async () => {
       const at = place();
       const { clock } = opened;
@@ -230,6 +313,73 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
         transaction.create([...at, 'a'], { n: 3 });
       });
       assert.deepEqual((await documents.get([...at, 'a']))?.value, { n: 3 });
+    });
+
+    it('lists and names what is left between many that have expired', async () => {
+      const at = place();
+      const passing = Array.from({ length: 40 }, (_, n) => `b${String(n).padStart(2, '0')}`);
+      const gone = { expiresAt: opened.clock.now() };
+      await documents.transact(async (transaction) => {
+        for (const name of passing) transaction.set([...at, name], {}, gone);
+        for (const name of ['a', 'b20a', 'c', 'd']) transaction.set([...at, name], {});
+      });
+      assert.deepEqual(await last(at, 1), ['a']);
+      assert.deepEqual(await last(at, 2), ['a', 'b20a']);
+      assert.deepEqual(await last(at, 3), ['a', 'b20a', 'c']);
+      assert.deepEqual(await documents.names({ prefix: at, limit: 3 }), ['a', 'b20a', 'c']);
+      const after = { prefix: at, after: [...at, 'a'], limit: 1 };
+      assert.deepEqual(await documents.names(after), ['b20a']);
+      assert.equal((await documents.transact((transaction) => transaction.list(after))).length, 1);
+    });
+
+    it('lets one of many that create over an expired document at once', async () => {
+      const at = [...place(), 'a'];
+      await put(at, { n: -1 }, { expiresAt: opened.clock.now() });
+      const create = (n: number) =>
+        documents.transact(async (transaction) => transaction.create(at, { n }));
+      const settled = await Promise.allSettled(Array.from({ length: 5 }, (_, n) => create(n)));
+      const winners = settled.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
+      assert.equal(winners.length, 1);
+      assert.deepEqual((await documents.get(at))?.value, { n: winners[0] });
+    });
+
+    it('tells of several to create which one was there', async () => {
+      const at = place();
+      await put([...at, 'b'], { n: 1 });
+      await put([...at, 'gone'], {}, { expiresAt: opened.clock.now() });
+      const creating = documents.transact(async (transaction) => {
+        for (const name of ['a', 'gone', 'b', 'c']) transaction.create([...at, name], {});
+      });
+      await assert.rejects(creating, { name: 'DocumentExists', key: [...at, 'b'] });
+      assert.deepEqual(await last(at), ['b']);
+    });
+
+    it('writes in the order of the calls, a document more than once', async () => {
+      const at = place();
+      await put([...at, 'b'], { n: 1 });
+      await documents.transact(async (transaction) => {
+        transaction.set([...at, 'a'], { n: 1 });
+        transaction.set([...at, 'a'], { n: 2 });
+        transaction.delete([...at, 'b']);
+        transaction.create([...at, 'b'], { n: 2 });
+        transaction.set([...at, 'c'], {});
+        transaction.delete([...at, 'c']);
+      });
+      const found = await documents.list({ prefix: at, limit: 10 });
+      assert.deepEqual(
+        found.map(({ key, value }) => [key.at(-1), value['n']]),
+        [
+          ['a', 2],
+          ['b', 2],
+        ],
+      );
+    });
+
+    it('takes nothing more once the body has ended', async () => {
+      const at = [...place(), 'a'];
+      const kept = await documents.transact(async (transaction) => ({ transaction }));
+      assert.throws(() => kept.transaction.set(at, {}));
+      await assert.rejects(kept.transaction.get(at));
     });
 
     it('creates only what does not exist, and fails whole otherwise', async () => {
@@ -288,6 +438,11 @@ export function documentsContract(name: string, open: () => Promise<OpenDocument
       });
       await assert.rejects(late);
       assert.equal(await documents.get(at), undefined);
+    });
+
+    it('reads nothing where it is asked for nothing', async () => {
+      assert.deepEqual(await documents.transact((transaction) => transaction.getAll([])), []);
+      assert.equal(await documents.transact(async () => 'done'), 'done');
     });
 
     it('shows nothing that is not committed', async () => {

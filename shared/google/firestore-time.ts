@@ -1,0 +1,25 @@
+// Every call ends in bounded time. The SDK's own patience with an endpoint that does not answer is minutes, over REST
+// without an end, and cannot be set.
+
+/** What a call can see of its time. */
+export interface Call {
+  /** Its caller was told that it failed: it begins nothing new. */
+  readonly isOver: boolean;
+}
+
+/** @throws Error when the call takes longer; what it does after that is dropped */
+export async function within<R>(ms: number, made: (call: Call) => Promise<R>): Promise<R> {
+  const call = { isOver: false };
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      call.isOver = true;
+      reject(new Error(`Firestore did not answer within ${ms} ms`));
+    }, ms);
+  });
+  try {
+    return await Promise.race([made(call), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
