@@ -1,0 +1,188 @@
+// A stand-in for Google Cloud Storage, strict where the service is: what passes here is meant to pass there. It speaks
+// the part of the JSON API that a registry uses, and the XML API's signed GET. Where the reference ("Cloud Storage JSON
+// API") is silent, the comments say what was observed of the service, or that nobody knows.
+//
+//   server.ts        requests in, answers out; faults
+//   routes.ts        which operation a request asks for
+//   buckets.ts  objects.ts  downloads.ts  copies.ts  uploads.ts  resumable.ts  signed-urls.ts     the operations
+//   preconditions.ts  metadata.ts  content-range.ts  multipart.ts     what they read from requests
+//   store.ts         buckets and objects, in memory
+//   contents.ts      bytes, in files; crc32c.ts their checksum
+//   resources.ts  errors.ts     what they are told as
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Clock, systemClock } from '#shared/ports/clock.ts';
+import { createBucket } from './buckets.ts';
+import { notFound, StorageError, xmlRefused } from './errors.ts';
+import type { Answer, Call } from './exchange.ts';
+import { type Fault, Faults } from './faults.ts';
+import { type Handler, handlersOf } from './handlers.ts';
+import { callOf, drain, send, splitTarget } from './http.ts';
+import { type LoggedRequest, RequestLog } from './request-log.ts';
+import { routeOf } from './routes.ts';
+import type { SigningKeys } from './signed-urls.ts';
+import { Store } from './store.ts';
+
+export interface CloudStorageOptions {
+  /** 0, any that is free, when left out. */
+  readonly port?: number;
+  /** Where the bytes go; a temporary directory of its own, removed at the end, when left out. */
+  readonly directory?: string;
+  readonly clock?: Clock;
+  /** The Bearer token that the JSON API asks for; when left out, it asks for none. */
+  readonly requireToken?: string;
+  readonly keys?: Partial<SigningKeys>;
+  /** How much of an object one `objects.rewrite` copies; all of it when left out. */
+  readonly rewriteStepBytes?: number;
+  /** Buckets to begin with: name → settings. */
+  readonly buckets?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+export interface CloudStorage {
+  /** `http://127.0.0.1:port`, for `apiEndpoint` or `STORAGE_EMULATOR_HOST` */
+  readonly url: string;
+  readonly host: string;
+  /** The last thousand requests, the latest last. */
+  readonly requests: readonly LoggedRequest[];
+  /** How many requests asked for each operation. */
+  counts(): Record<string, number>;
+  /** Forgets the requests so far. */
+  resetRequests(): void;
+  /** Something goes wrong with the next requests that fit. */
+  failNext(fault: Fault): void;
+  /** Takes back the faults that have hit nothing yet. */
+  clearFaults(): void;
+  /** Ends all connections and removes what was stored. */
+  close(): Promise<void>;
+}
+
+/** Starts a Cloud Storage of our own, on a port of this machine. */
+export async function startCloudStorage(options: CloudStorageOptions = {}): Promise<CloudStorage> {
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'cloud-storage-')));
+  const store = new Store(directory, options.clock ?? systemClock);
+  for (const [name, settings] of Object.entries(options.buckets ?? {}))
+    createBucket(store, name, settings);
+  const handlers = handlersOf(store, {
+    keys: { hmac: {}, rsa: {}, ...options.keys },
+    rewriteStepBytes: options.rewriteStepBytes ?? Number.POSITIVE_INFINITY,
+  });
+  const front = new Front(handlers, options.requireToken);
+  const server = createServer(
+    { requestTimeout: 0, keepAliveTimeout: 60_000 },
+    (request, response) => {
+      // What fails here is the connection: there is nobody to tell.
+      front.serve(request, response).catch(() => response.destroy());
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    host: `127.0.0.1:${port}`,
+    requests: front.log.requests,
+    counts: () => front.log.counts(),
+    resetRequests: () => front.log.reset(),
+    failNext: (fault) => front.faults.plan(fault),
+    clearFaults: () => front.faults.clear(),
+    close: async () => {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Operations whose address is a secret that suffices. */
+const selfAuthorized = ['uploads.put', 'uploads.cancel', 'xml.getObject'];
+
+/** What stands before the operations: the log, faults, and who may ask. */
+class Front {
+  readonly log = new RequestLog();
+  readonly faults = new Faults();
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #requiredToken: string | undefined;
+
+  constructor(handlers: ReadonlyMap<string, Handler>, requiredToken: string | undefined) {
+    this.#handlers = handlers;
+    this.#requiredToken = requiredToken;
+  }
+
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = 'GET', url = '/' } = request;
+    const { path, query } = splitTarget(url);
+    const route = routeOf(method, path, query);
+    const asked = { operation: route.operation, method, path };
+    const logged = this.log.add(asked);
+    const fault = this.faults.take(asked);
+    if (fault?.breakRequestAfterBytes === 0) {
+      request.socket.resetAndDestroy();
+      return;
+    }
+    const call = callOf(request, route, { breakAfterBytes: fault?.breakRequestAfterBytes });
+    const answer =
+      fault?.status === undefined
+        ? await this.#carryOut(call, request)
+        : failure(fault.status, { ...fault, operation: route.operation });
+    try {
+      logged.status = answer.status;
+      if (fault?.loseAnswer === true) {
+        request.socket.destroy();
+        return;
+      }
+      if (fault?.delayMs !== undefined) await wait(fault.delayMs);
+      await fault?.answerAfter;
+      await drain(call, request);
+      await send(response, answer, { breakAfterBytes: fault?.breakResponseAfterBytes });
+    } finally {
+      answer.done?.();
+    }
+  }
+
+  /** Throws when the request broke off. */
+  async #carryOut(call: Call, request: IncomingMessage): Promise<Answer> {
+    try {
+      const handler = this.#handlers.get(call.operation);
+      if (handler === undefined) throw notFound('Not Found');
+      this.#authorize(call);
+      return await handler(call);
+    } catch (error) {
+      if (error instanceof StorageError) return error.answer;
+      if (request.destroyed || request.socket.destroyed) throw error;
+      // A fault of the stand-in itself, which is not to look like one of the network.
+      const { stack } = error as Error;
+      return new StorageError(500, 'standInFailed', stack ?? String(error)).answer;
+    }
+  }
+
+  #authorize({ operation, headers: { authorization } }: Call): void {
+    if (this.#requiredToken === undefined || selfAuthorized.includes(operation)) return;
+    if (authorization === undefined) throw new StorageError(401, 'required', 'Login Required.');
+    if (authorization !== `Bearer ${this.#requiredToken}`)
+      throw new StorageError(401, 'authError', 'Invalid Credentials');
+  }
+}
+
+/** An error as the service tells it when it is not the client's. */
+function failure(
+  status: number,
+  { operation, retryAfterSeconds }: { operation: string; retryAfterSeconds?: number },
+): Answer {
+  const message = 'We encountered an internal error. Please try again.';
+  const reason = status === 429 ? 'rateLimitExceeded' : 'backendError';
+  const { answer } =
+    operation === 'xml.getObject'
+      ? xmlRefused(status, 'InternalError', message)
+      : new StorageError(status, reason, message);
+  if (retryAfterSeconds === undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
+}
