@@ -34,19 +34,25 @@ export class Recording {
   readonly #file: FileHandle;
   readonly #crc32c: IHasher;
   readonly #md5: Hash = createHash('md5');
+  readonly #closed: () => void;
   readonly #unit = Buffer.allocUnsafe(unitBytes);
   #persisted = 0;
   #waiting = 0;
 
-  static async start(path: string): Promise<Recording> {
+  /** @param closed called when it has ended or was abandoned */
+  static async start(path: string, closed: () => void): Promise<Recording> {
     const crc32c = await startCrc32c();
-    return new Recording(path, await open(path, 'wx'), crc32c);
+    return new Recording(path, { file: await open(path, 'wx'), crc32c, closed });
   }
 
-  private constructor(path: string, file: FileHandle, crc32c: IHasher) {
+  private constructor(
+    path: string,
+    { file, crc32c, closed }: { file: FileHandle; crc32c: IHasher; closed: () => void },
+  ) {
     this.#path = path;
     this.#file = file;
     this.#crc32c = crc32c;
+    this.#closed = closed;
   }
 
   /** Bytes that would survive now if the request broke off: whole units. */
@@ -79,6 +85,7 @@ export class Recording {
   async end(): Promise<Content> {
     await this.#persist();
     await this.#file.close();
+    this.#closed();
     const size = this.#persisted;
     return {
       files: [{ path: this.#path, size, users: 1 }],
@@ -91,6 +98,7 @@ export class Recording {
   /** Removes what came. */
   async abandon(): Promise<void> {
     await this.#file.close();
+    this.#closed();
     unlink(this.#path, () => {});
   }
 

@@ -118,8 +118,9 @@ export class Rewrites {
   /** "Calls that provide a rewriteToken can omit all source and destination request fields"; the copy is that of the start. */
   #goOn(call: Call, token: string): Rewrite {
     const rewrite = this.#started.get(token);
+    if (rewrite === undefined)
+      throw new StorageError(410, 'gone', 'The rewrite token is no longer available.');
     if (
-      rewrite === undefined ||
       rewrite.source.bucket !== call.bucket ||
       rewrite.source.name !== call.object ||
       rewrite.toBucket !== call.toBucket ||

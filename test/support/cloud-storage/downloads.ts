@@ -1,4 +1,5 @@
-// An object's bytes: `alt=media` of the JSON API, and what signed URLs give.
+// An object's bytes: `alt=media` of the JSON API, and what signed URLs give. They are given as they lie: the service
+// would inflate an object whose `contentEncoding` is gzip for who does not accept that.
 
 import { hold, readContent, release } from './contents.ts';
 import { crc32cText } from './crc32c.ts';

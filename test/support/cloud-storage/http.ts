@@ -15,12 +15,11 @@ export function splitTarget(target: string): { path: string; query: URLSearchPar
 /** @param breakAfterBytes of the body; the connection then breaks, as when a client's line does */
 export function callOf(
   request: IncomingMessage,
-  route: Route,
+  asked: Route & { readonly path: string; readonly query: URLSearchParams },
   { breakAfterBytes }: { readonly breakAfterBytes: number | undefined },
 ): Call {
   return {
-    ...route,
-    ...splitTarget(request.url ?? '/'),
+    ...asked,
     method: request.method ?? 'GET',
     headers: request.headers,
     origin: `http://${request.headers.host}`,

@@ -2,13 +2,15 @@
 // the part of the JSON API that a registry uses, and the XML API's signed GET. Where the reference ("Cloud Storage JSON
 // API") is silent, the comments say what was observed of the service, or that nobody knows.
 //
-//   server.ts        requests in, answers out; faults
-//   routes.ts        which operation a request asks for
-//   buckets.ts  objects.ts  downloads.ts  copies.ts  uploads.ts  resumable.ts  signed-urls.ts     the operations
-//   preconditions.ts  metadata.ts  content-range.ts  multipart.ts     what they read from requests
-//   store.ts         buckets and objects, in memory
-//   contents.ts      bytes, in files; crc32c.ts their checksum
-//   resources.ts  errors.ts     what they are told as
+//   server.ts  http.ts      requests in, answers out; exchange.ts: what both are in between
+//   faults.ts               what goes wrong on the way; request-log.ts: what was asked
+//   routes.ts  handlers.ts  which operation a request asks for, and what carries it out:
+//     buckets.ts  objects.ts  downloads.ts  uploads.ts  resumable.ts  copies.ts  signed-urls.ts
+//   preconditions.ts  metadata.ts  content-range.ts  multipart.ts     what they read in requests
+//   resources.ts  errors.ts     what they answer
+//   store.ts                buckets and objects, in memory
+//   contents.ts  crc32c.ts  bytes, in files, and their checksum
+//   main.ts                 all of it as a process
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -97,6 +99,7 @@ export async function startCloudStorage(options: CloudStorageOptions = {}): Prom
         server.close(() => resolve());
         server.closeAllConnections();
       });
+      await store.close();
       if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
@@ -124,11 +127,12 @@ class Front {
     const asked = { operation: route.operation, method, path };
     const logged = this.log.add(asked);
     const fault = this.faults.take(asked);
-    if (fault?.breakRequestAfterBytes === 0) {
+    const { breakRequestAfterBytes: breakAfterBytes } = fault ?? {};
+    if (breakAfterBytes === 0) {
       request.socket.resetAndDestroy();
       return;
     }
-    const call = callOf(request, route, { breakAfterBytes: fault?.breakRequestAfterBytes });
+    const call = callOf(request, { ...route, path, query }, { breakAfterBytes });
     const answer =
       fault?.status === undefined
         ? await this.#carryOut(call, request)

@@ -45,8 +45,9 @@ export class Store {
   readonly clock: Clock;
   readonly buckets = new Map<string, Bucket>();
   readonly #directory: string;
+  readonly #recordings = new Set<Recording>();
   #lastGeneration = 0n;
-  #recordings = 0;
+  #files = 0;
 
   constructor(directory: string, clock: Clock) {
     this.#directory = directory;
@@ -71,12 +72,21 @@ export class Store {
     return this.bucket(bucketName).objects.get(name);
   }
 
-  startRecording(): Promise<Recording> {
-    this.#recordings += 1;
-    return Recording.start(join(this.#directory, String(this.#recordings)));
+  async startRecording(): Promise<Recording> {
+    this.#files += 1;
+    const recording = await Recording.start(join(this.#directory, String(this.#files)), () => {
+      this.#recordings.delete(recording);
+    });
+    this.#recordings.add(recording);
+    return recording;
   }
 
-  /** A new generation of an object, if the preconditions hold for the live one. Takes the content over, if it throws too. */
+  /** Closes the files of uploads that nobody brought to their end. */
+  async close(): Promise<void> {
+    for (const recording of this.#recordings) await recording.abandon();
+  }
+
+  /** A new generation, if the preconditions hold for the live one. The content is the store's now, or released. */
   put(
     target: { readonly bucket: string; readonly name: string },
     content: Content,

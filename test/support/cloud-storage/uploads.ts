@@ -71,7 +71,7 @@ export function startUpload(store: Store, call: Call, resource: Record<string, u
   };
 }
 
-/** Makes the object visible, if the bytes are right and the preconditions hold now. Takes the content over, if it throws too. */
+/** Makes the object visible, if the bytes are right and the preconditions hold now. The content is then released or stored. */
 export function finishUpload(store: Store, upload: Upload, content: Content): Answer {
   const { checksums, metadata, preconditions } = upload;
   const wrong = wrongChecksum(content, checksums);
