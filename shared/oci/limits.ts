@@ -76,8 +76,8 @@ export const reviewsPerRunMax = 10_000;
 /** Changes of one repository that are published in one call. Pub/Sub takes 1,000 and 10 MB. */
 export const relayBatchMax = 400;
 
-/** Changes of one repository that one run of the relay publishes. */
-export const relayEntriesMax = 10_000;
+/** Such calls in one run of the relay. */
+export const relayBatchesMax = 25;
 
 /** How long a relay that says nothing keeps others from its repository: longer than one batch may take. */
 export const relayLeaseSeconds = 60;
