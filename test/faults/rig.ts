@@ -25,6 +25,7 @@ import { OutboxBook } from './outbox-book.ts';
 import type { Actor, Plan } from './plan.ts';
 import { pullAll } from './pull-all.ts';
 import { cancel, push } from './pusher.ts';
+import { SeenDocuments } from './seen-documents.ts';
 import { Sessions } from './sessions.ts';
 
 /** Real stores. Runs share them, each in a location of its own. */
@@ -91,24 +92,23 @@ export class Rig {
     const location = `${this.#place}-${this.#runs}`;
     const { clock, blobs, topic, inbox } = this.#stores;
     inbox.deliveries.length = 0;
-    const documents = countedReviews(this.#stores.documents);
-    const store = { documents, blobs, clock };
-    const all = () => documents.list({ prefix: [location], limit: Number.MAX_SAFE_INTEGER });
+    const seen = new SeenDocuments(this.#stores.documents);
+    const store = { documents: countedReviews(seen.documents), blobs, clock };
     await begin(store, clock, location, plan.beginnings);
     const told = new Told(clock);
-    const beginning = await all();
+    const beginning = await seen.all();
     const book = new Book(beginning);
     const outbox = new OutboxBook();
     outbox.see(beginning);
     const sessions = new Sessions(blobs);
-    const invariants = new Invariants(store, location, told);
+    const invariants = new Invariants(store, location, told, () => seen.all());
     const run = new Run({
       store,
       clock,
       check: async (touched) => {
-        const now = await all();
+        const now = await seen.all();
         book.check(now, outbox.see(now));
-        await invariants.checkSafety(touched, now);
+        await invariants.checkSafety(touched);
         await sessions.checkSafety(now);
       },
     });
@@ -144,6 +144,7 @@ export class Rig {
       await relayAll({ ...store, events: stage.events, topic, clock }, location);
       outbox.check(location, inbox.deliveries);
       await invariants.checkLiveness(clock);
+      await seen.checkWhole();
       return outcome();
     } catch (error) {
       if (!(error instanceof Violation)) throw error;

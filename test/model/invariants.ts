@@ -48,12 +48,21 @@ class State {
 export class Invariants {
   readonly #store: Store;
   readonly #location: string;
-  readonly #told: Pick<Told, 'manifests'>;
+  readonly #told: Told;
+  readonly #everything: () => Promise<readonly Document[]>;
   readonly #repositories: ReadonlyMap<string, Repository>;
   /** What was last seen under a blob's name; what requests touch is looked at again. */
   readonly #objects = new Map<string, StoredObject | undefined>();
 
-  constructor(store: Store, location: string, told: Pick<Told, 'manifests'>) {
+  /** @param everything reads all documents of the location, where it takes more than one list */
+  constructor(
+    store: Store,
+    location: string,
+    told: Told,
+    everything: () => Promise<readonly Document[]> = () =>
+      store.documents.list({ prefix: [location], limit: Number.MAX_SAFE_INTEGER }),
+  ) {
+    this.#everything = everything;
     this.#store = store;
     this.#location = location;
     this.#told = told;
@@ -62,18 +71,10 @@ export class Invariants {
     );
   }
 
-  /**
-   * Whatever happened so far, and whoever died.
-   * @param touched the objects that were written or deleted since the last time
-   * @param documents all of the location, where they were read already
-   * @throws Violation
-   */
-  async checkSafety(
-    touched: readonly ObjectName[],
-    documents?: readonly Document[],
-  ): Promise<void> {
+  /** Whatever happened so far, and whoever died: @throws Violation */
+  async checkSafety(touched: readonly ObjectName[]): Promise<void> {
     for (const object of touched) this.#objects.delete(object.join(' '));
-    const state = documents === undefined ? await this.#read() : new State(documents);
+    const state = new State(await this.#everything());
     for (const key of this.#told.manifests()) {
       demand(
         state.of('manifests').has(key),
@@ -123,7 +124,7 @@ export class Invariants {
     }
     this.#objects.clear();
     await this.checkSafety([]);
-    const state = await this.#read();
+    const state = new State(await this.#everything());
     const named = new Set<string>();
     for (const [key, { blobs }] of state.of('manifests')) {
       for (const blob of blobs) named.add(`${key.split(' ')[0]} ${blob}`);
@@ -164,11 +165,6 @@ export class Invariants {
       }
     }
     return orphans;
-  }
-
-  async #read(): Promise<State> {
-    const limit = Number.MAX_SAFE_INTEGER;
-    return new State(await this.#store.documents.list({ prefix: [this.#location], limit }));
   }
 
   async #stat(object: ObjectName): Promise<StoredObject | undefined> {
