@@ -38,6 +38,7 @@ async function open(): Promise<Stores> {
     events,
     topic,
     inbox,
+    prepare: async () => undefined,
     close: async () => {
       await events.close();
       await close();

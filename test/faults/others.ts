@@ -49,16 +49,23 @@ export async function read(caller: Caller, { from, tag }: Reader): Promise<void>
 async function pullBlobs(caller: Caller, of: string, pulled: Answer): Promise<void> {
   checkDigest(pulled, String(pulled.headers['docker-content-digest']));
   const image = Object.values(images).find(({ bytes }) => pulled.body.equals(bytes));
-  const allowed = caller.stage.somethingIsDeleted ? [200, 404] : [200];
+  const allowed = caller.stage.somethingIsDeleted ? [200, 307, 404] : [200, 307];
   for (const { digest } of image?.blobs ?? []) {
     const path = `${of}/blobs/${digest}`;
     const blob = await caller.persist({ method: 'GET', path, allowed });
-    if (blob.status === 200) checkDigest(blob, digest);
+    if (blob.status !== 404) checkDigest(await followed(blob), digest);
   }
 }
 
+/** The blob itself, where the answer says that it lies elsewhere. */
+export async function followed(answer: Answer): Promise<Pick<Answer, 'body'>> {
+  if (answer.status !== 307) return answer;
+  const found = await fetch(String(answer.headers.location));
+  return { body: Buffer.from(await found.arrayBuffer()) };
+}
+
 /** @throws Violation when it is not what it says it is */
-export function checkDigest({ body }: Answer, digest: string): void {
+export function checkDigest({ body }: Pick<Answer, 'body'>, digest: string): void {
   if (digestOf(body) === digest) return;
   throw new Violation(`what was pulled as ${nicknameOf(digest)} is something else`);
 }

@@ -37,6 +37,8 @@ export interface Stores {
   /** The topic whose messages come into the inbox. */
   readonly topic: string;
   readonly inbox: Inbox;
+  /** Makes what a new location needs. */
+  prepare(location: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -92,6 +94,7 @@ export class Rig {
     const location = `${this.#place}-${this.#runs}`;
     const { clock, blobs, topic, inbox } = this.#stores;
     inbox.deliveries.length = 0;
+    await this.#stores.prepare(location);
     const seen = new SeenDocuments(this.#stores.documents);
     const store = { documents: countedReviews(seen.documents), blobs, clock };
     await begin(store, clock, location, plan.beginnings);

@@ -18,14 +18,16 @@ export interface FaultsOptions {
   readonly firstSeed: number;
   /** Whether every place is tried too, and registries that are wrong: for stores that are quick. */
   readonly isThorough: boolean;
+  /** Why it cannot be run here, if it cannot. */
+  readonly skip?: string | false;
 }
 
 /** A registry that is wrong is found out within so many seeds. */
 const seedsToFind = 300;
 
 export function testFaults(title: string, options: FaultsOptions): void {
-  const { firstSeed, seeds, isThorough } = options;
-  describe(title, () => {
+  const { firstSeed, seeds, isThorough, skip = false } = options;
+  describe(title, { skip }, () => {
     let rig: Rig;
     before(async () => {
       rig = await Rig.open(options.open);
