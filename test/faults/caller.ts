@@ -127,7 +127,10 @@ export class Caller {
   /** Runs what is no request over HTTP. @returns `undefined` when it failed */
   async run<T>(what: string, body: (ports: Ports) => Promise<T>): Promise<T | undefined> {
     const ran = (store: Store, request: Request) =>
-      body(this.#ports(store, request, [])).catch((error: unknown) => new Failure(error));
+      body(this.#ports(store, request, [])).catch((error: unknown) => {
+        if (error instanceof Violation) throw error;
+        return new Failure(error);
+      });
     try {
       const outcome = await this.#client.request(what, ran, { mayFail: [] });
       return outcome instanceof Failure ? undefined : outcome;

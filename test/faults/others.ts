@@ -1,4 +1,4 @@
-// Who does other things than pushing: pulls, deletes, begins an upload and cancels it, collects, relays.
+// Who does other things than pushing: pulls, logs in, deletes, begins an upload and cancels it, collects, relays.
 
 import { digestOf } from '#shared/oci/digest.ts';
 import { relayLeaseSeconds } from '#shared/oci/limits.ts';
@@ -33,15 +33,16 @@ export async function quit(caller: Caller, { into }: Quitter): Promise<void> {
 
 export async function read(caller: Caller, { from, tag }: Reader): Promise<void> {
   const of = `/v2/${from}`;
-  const pulled = await caller.persist({
-    method: 'GET',
-    path: `${of}/manifests/${tag}`,
-    allowed: [200, 404],
-  });
+  const manifest = `${of}/manifests/${tag}`;
+  await caller.persist({ method: 'HEAD', path: manifest, allowed: [200, 404] });
+  const pulled = await caller.persist({ method: 'GET', path: manifest, allowed: [200, 404] });
   if (pulled.status === 200) await pullBlobs(caller, of, pulled);
   const lists = [`${of}/tags/list`, '/v2/_catalog', `${of}/referrers/${images.red.digest}`];
   for (const path of lists) {
     await caller.persist({ method: 'GET', path, allowed: [200, 404] });
+  }
+  for (const authorization of caller.stage.robots.values()) {
+    await caller.persist({ method: 'GET', path: '/v2/token', authorization, allowed: [200] });
   }
   await caller.persist({ method: 'GET', path: '/readyz', allowed: [200, 503] });
 }

@@ -24,9 +24,10 @@ export async function pullAll(
     throw new Violation(`it should be there when all is over: ${tell(exchange)}`);
   };
   for (const [key, digest] of shown) {
-    const [, name, reference] = key.split(' ');
+    const [kind, name, reference] = key.split(' ');
     const manifest = await pull(`/v2/${name}/manifests/${reference}`);
     checkDigest(manifest, digest);
+    if (kind === 'tag') continue;
     const image = Object.values(images).find((one) => one.digest === digest);
     if (image === undefined) throw new Violation(`${nicknameOf(digest)} was never pushed`);
     for (const blob of image.blobs) {
