@@ -38,6 +38,7 @@ describe('pushes that share their base layers, on Firestore', { skip }, () => {
       projectId: 'pushes',
       databaseId: randomUUID(),
       clock,
+      patienceMs: 120_000,
       meter: (operation) => {
         if (operation === 'transaction') transactions += 1;
       },
