@@ -41,9 +41,11 @@ export function startRelay(options: {
       log('WARNING', 'an event was not taken', { endpoint: to, orderingKey, times, error: why });
     },
   });
+  // The data are this process' own. A lease that is there was left by a crash.
+  const services = { documents, clock, events, owner: 'npm start' };
   const sweep = async () => {
     try {
-      const { failures, more } = await sweepOutbox({ documents, clock, events }, location);
+      const { failures, more } = await sweepOutbox(services, location);
       for (const error of failures)
         log('ERROR', 'events were not published', { error: describe(error) });
       if (more) wake();

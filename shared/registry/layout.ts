@@ -31,7 +31,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { Digest } from '../oci/digest.ts';
-import { projectOf, type RepositoryName, type Tag } from '../oci/reference.ts';
+import { parseRepositoryName, projectOf, type RepositoryName, type Tag } from '../oci/reference.ts';
 import type { ObjectName } from '../ports/blobs.ts';
 import type { Key } from '../ports/documents.ts';
 import type {
@@ -195,6 +195,15 @@ export const outboxKeys = (
   const prefix = outboxOf(repository);
   const id = `${sortable(atMs)}-${randomBytes(6).toString('hex')}`;
   return (place) => [...prefix, `${id}-${String(place).padStart(6, '0')}`];
+};
+/** The repository whose change an entry holds; `undefined` when it is no entry's key. */
+export const repositoryOfEntry = (key: Key): Repository | undefined => {
+  const [location = '', project, kind, shard, text = ''] = key;
+  const name = parseRepositoryName(text);
+  if (project !== every || kind !== 'outbox' || key.length !== 6 || name === undefined) {
+    return undefined;
+  }
+  return shardOf(name) === shard ? repositoryAt(location, name) : undefined;
 };
 /** After all entries of a repository, and before the next repository's. */
 export const endOfOutbox = (repository: Repository): Key => [...outboxOf(repository), '~'];

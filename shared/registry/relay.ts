@@ -30,6 +30,8 @@ export interface RelayServices extends Pick<Store, 'documents' | 'clock'> {
   readonly events: Events;
   /** {@link eventsTopic} when left out. */
   readonly topic?: string | undefined;
+  /** Who relays: a lease that it has already it may take again. A name that nobody else has when left out. */
+  readonly owner?: string | undefined;
 }
 
 /** What subscribers of gcr.io listen to. */
@@ -60,7 +62,7 @@ export async function relayRepository(
   repository: Repository,
   limits: RelayLimits = usualLimits,
 ): Promise<Relayed> {
-  const owner = randomUUID();
+  const { owner = randomUUID() } = services;
   let published = 0;
   for (let batches = 0; batches < limits.batchesMax; batches += 1) {
     // Once more after the lease was given up: who was woken meanwhile found it held, and has gone.
@@ -138,7 +140,7 @@ function takeLease(
   return documents.transact(async (transaction) => {
     const lease = await read(transaction, relayKey(repository));
     const now = clock.now();
-    if (lease !== undefined && lease.until > now) return undefined;
+    if (lease !== undefined && lease.owner !== owner && lease.until > now) return undefined;
     const until = now + relayLeaseSeconds * 1000;
     write(transaction, relayKey(repository), { owner, until });
     return until;
