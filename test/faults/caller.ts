@@ -21,7 +21,7 @@ import { checkForm, tell, tellCall } from './form.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 /** What the registry works with. */
-export type Ports = Store & Required<RelayServices>;
+export type Ports = Store & RelayServices;
 /** Makes of ports some that do not keep their promises. */
 export type Broken = (ports: Ports) => Ports;
 
@@ -122,6 +122,10 @@ export class Caller {
       if (result !== undefined) return result;
     }
     throw new Violation(`${this.#client.name} does not come through`);
+  }
+
+  get name(): string {
+    return this.#client.name;
   }
 
   /** Runs what is no request over HTTP. @returns `undefined` when it failed */
