@@ -29,7 +29,7 @@
 //
 // A manifest larger than its document may be is a blob of its repository, which it names itself.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Digest } from '../oci/digest.ts';
 import { parseRepositoryName, projectOf, type RepositoryName, type Tag } from '../oci/reference.ts';
 import type { ObjectName } from '../ports/blobs.ts';
@@ -96,10 +96,7 @@ export const historyKey = (
   repository: Repository,
   tag: Tag,
   atMs: number,
-): KeyOf<TagHistoryRecord> => [
-  ...historyOf(repository, tag),
-  `${sortable(atMs)}-${randomBytes(6).toString('hex')}`,
-];
+): KeyOf<TagHistoryRecord> => [...historyOf(repository, tag), timeId(atMs)];
 
 export const linksOf = (repository: Repository): Key =>
   inProject(repository, 'links', repository.name);
@@ -193,7 +190,7 @@ export const outboxKeys = (
   atMs: number,
 ): ((place: number) => KeyOf<OutboxRecord>) => {
   const prefix = outboxOf(repository);
-  const id = `${sortable(atMs)}-${randomBytes(6).toString('hex')}`;
+  const id = timeId(atMs);
   return (place) => [...prefix, `${id}-${String(place).padStart(6, '0')}`];
 };
 /** The repository whose change an entry holds; `undefined` when it is no entry's key. */
@@ -237,6 +234,9 @@ export const partObject = ({ location, project }: Repository, session: string): 
   session,
   randomBytes(9).toString('base64url'),
 ];
+
+/** A new id, in the order of its time. Node keeps random bytes at hand for UUIDs alone, whose last 12 digits are random. */
+const timeId = (atMs: number): string => `${sortable(atMs)}-${randomUUID().slice(-12)}`;
 
 /** A time as text whose order is the time's. */
 export function sortable(ms: number): string {

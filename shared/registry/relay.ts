@@ -30,8 +30,8 @@ export interface RelayServices extends Pick<Store, 'documents' | 'clock'> {
   readonly events: Events;
   /** {@link eventsTopic} when left out. */
   readonly topic?: string | undefined;
-  /** Who relays: a lease that it has already it may take again. A name that nobody else has when left out. */
-  readonly owner?: string | undefined;
+  /** No other relay can be at these documents: then there are no leases. False when left out. */
+  readonly alone?: boolean | undefined;
 }
 
 /** What subscribers of gcr.io listen to. */
@@ -62,7 +62,7 @@ export async function relayRepository(
   repository: Repository,
   limits: RelayLimits = usualLimits,
 ): Promise<Relayed> {
-  const { owner = randomUUID() } = services;
+  const owner = randomUUID();
   let published = 0;
   for (let batches = 0; batches < limits.batchesMax; batches += 1) {
     // Once more after the lease was given up: who was woken meanwhile found it held, and has gone.
@@ -132,15 +132,16 @@ function inCommitOrder(entries: readonly Document[]): Document[] {
 }
 
 /** @returns until when the lease is the owner's, milliseconds since 1970; `undefined` while it is another's */
-function takeLease(
-  { documents, clock }: RelayServices,
+async function takeLease(
+  { documents, clock, alone }: RelayServices,
   repository: Repository,
   owner: string,
 ): Promise<number | undefined> {
+  if (alone) return Number.POSITIVE_INFINITY;
   return documents.transact(async (transaction) => {
     const lease = await read(transaction, relayKey(repository));
     const now = clock.now();
-    if (lease !== undefined && lease.owner !== owner && lease.until > now) return undefined;
+    if (lease !== undefined && lease.until > now) return undefined;
     const until = now + relayLeaseSeconds * 1000;
     write(transaction, relayKey(repository), { owner, until });
     return until;
@@ -149,13 +150,13 @@ function takeLease(
 
 /** Removes what was published, and gives the lease up if it is still the owner's. */
 async function settle(
-  { documents }: RelayServices,
+  { documents, alone }: RelayServices,
   repository: Repository,
   owner: string,
   published: readonly Document[],
 ): Promise<void> {
   await documents.transact(async (transaction) => {
-    const lease = await read(transaction, relayKey(repository));
+    const lease = alone ? undefined : await read(transaction, relayKey(repository));
     for (const { key } of published) transaction.delete(key);
     if (lease?.owner === owner) transaction.delete(relayKey(repository));
   });
