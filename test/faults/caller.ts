@@ -124,10 +124,6 @@ export class Caller {
     throw new Violation(`${this.#client.name} does not come through`);
   }
 
-  get name(): string {
-    return this.#client.name;
-  }
-
   /** Runs what is no request over HTTP. @returns `undefined` when it failed */
   async run<T>(what: string, body: (ports: Ports) => Promise<T>): Promise<T | undefined> {
     const ran = (store: Store, request: Request) =>

@@ -115,8 +115,7 @@ export async function relay(caller: Caller, { of, times }: Relayer): Promise<voi
   const { location, clock } = caller.stage;
   const body = async (services: RelayServices) => {
     if (of === undefined) return sweepOutbox(services, location);
-    // It may take up again what it left when it failed, or when its client gave it up and it goes on.
-    await relayRepository({ ...services, owner: caller.name }, repositoryOf(location, of));
+    await relayRepository(services, repositoryOf(location, of));
     return { failures: [] };
   };
   for (let time = 1; time <= times; time += 1) {
