@@ -29,7 +29,7 @@ export function manifestPut(target: Target, reference: string, { bytes }: Blob):
 }
 
 /** Opens a session. @returns its path, ready for `digest=` to be added */
-async function openSession(connection: Connection, target: Target): Promise<string> {
+export async function openSession(connection: Connection, target: Target): Promise<string> {
   const request = head(
     target,
     'POST',
