@@ -8,6 +8,7 @@ import { functionSettings } from '#functions/settings.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
 import { sha256 } from '#shared/auth/robots.ts';
 import { startServer } from '#shared/http/server.ts';
+import { headerBytesMax } from '#shared/oci/limits.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Environment } from '#shared/settings.ts';
 import { prepareTopic } from './emulators.ts';
@@ -25,7 +26,7 @@ const stopMs = 60 * 1000;
 
 /** Of the environment, what is every process's, whatever it does. */
 const passedOn =
-  /^(PATH|HOME|TMPDIR|NODE_.*|GOOGLE_APPLICATION_CREDENTIALS|METADATA_.*|.*_EMULATOR_HOST)$/;
+  /^(PATH|HOME|TMPDIR|GOOGLE_APPLICATION_CREDENTIALS|METADATA_.*|.*_EMULATOR_HOST)$/;
 
 /** Starts; on failure says why on standard error and ends with 1. */
 export async function main(): Promise<void> {
@@ -87,7 +88,12 @@ function argumentsFor(name: TargetName): readonly string[] {
 
 /** What the function is given in the cloud, and no other function's secrets. */
 function environmentFor(name: TargetName, environment: Environment): Record<string, string> {
-  const given: Record<string, string> = { FUNCTION_TARGET: name, NODE_ENV: 'production' };
+  const given: Record<string, string> = {
+    FUNCTION_TARGET: name,
+    NODE_ENV: 'production',
+    NODE_OPTIONS: `--max-http-header-size=${headerBytesMax}`,
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
+  };
   for (const [variable, value] of Object.entries(environment)) {
     if (value !== undefined && passedOn.test(variable)) given[variable] = value;
   }

@@ -30,6 +30,9 @@ export const referrerAnnotationsBytesMax = 512 * 1024;
 /** A config blob that is read for the image's platform and creation time. Larger ones are not looked into. */
 export const configBytesMax = 1024 * 1024;
 
+/** Each part of a platform, as a config tells it: it is kept beside the manifest, for lists. */
+export const platformCharactersMax = 100;
+
 /** `?tag=` parameters of one manifest PUT. The specification: "registries MUST support … at least 10". */
 export const tagParametersMax = 100;
 

@@ -65,8 +65,12 @@ async function tagged(
   const tag = referrersTag(subject);
   if ((await read(store.documents, tagKey(repository, tag))) === undefined) return [];
   const index = await readManifest(store, repository, { kind: 'tag', tag });
-  if (!isIndex(index.mediaType)) return [];
-  const parsed = v.safeParse(taggedSchema, JSON.parse(Buffer.from(index.bytes).toString('utf8')));
+  return isIndex(index.mediaType) ? parseTagged(index.bytes) : [];
+}
+
+/** What an index names, which was taken as a manifest. */
+export function parseTagged(bytes: Uint8Array): Descriptor[] {
+  const parsed = v.safeParse(taggedSchema, JSON.parse(Buffer.from(bytes).toString('utf8')));
   if (!parsed.success) return [];
   return parsed.output.manifests.map(({ mediaType, digest, size, artifactType, annotations }) => ({
     mediaType,

@@ -24,6 +24,9 @@ export interface Filling {
   readonly referrers: number;
 }
 
+/** The type of every tenth referrer. */
+export const rareType = 'application/vnd.example.sbom';
+
 /** Changes that are made side by side: they share a COMMIT. */
 const atOnce = 200;
 
@@ -103,7 +106,7 @@ async function fillRepository(store: Store, at: number, tags: number): Promise<v
 async function pushReferrer(store: Store, subject: Image, at: number): Promise<void> {
   const { digest, size } = subject;
   const fields = {
-    artifactType: 'application/vnd.example.signature',
+    artifactType: at % 10 === 0 ? rareType : 'application/vnd.example.signature',
     subject: { mediaType: mediaTypes.ociManifest, digest, size },
     annotations: { serial: String(at) },
   };
