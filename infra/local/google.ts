@@ -8,8 +8,8 @@ import { functionSettings } from '#functions/settings.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
 import { sha256 } from '#shared/auth/robots.ts';
 import { startServer } from '#shared/http/server.ts';
-import { headerBytesMax } from '#shared/oci/limits.ts';
 import { stderrLog } from '#shared/log.ts';
+import { headerBytesMax } from '#shared/oci/limits.ts';
 import type { Environment } from '#shared/settings.ts';
 import { prepareTopic } from './emulators.ts';
 import { type FunctionProcess, startProcesses } from './processes.ts';
@@ -25,8 +25,7 @@ const root = join(import.meta.dirname, '../..');
 const stopMs = 60 * 1000;
 
 /** Of the environment, what is every process's, whatever it does. */
-const passedOn =
-  /^(PATH|HOME|TMPDIR|GOOGLE_APPLICATION_CREDENTIALS|METADATA_.*|.*_EMULATOR_HOST)$/;
+const passedOn = /^(PATH|HOME|TMPDIR|GOOGLE_APPLICATION_CREDENTIALS|METADATA_.*|.*_EMULATOR_HOST)$/;
 
 /** Starts; on failure says why on standard error and ends with 1. */
 export async function main(): Promise<void> {

@@ -129,5 +129,5 @@ function requestOf(body: Buffer, type: string | undefined): Parameters<typeof is
     ...(type === undefined ? {} : { 'content-type': type }),
   };
   const access = { by: 'anonymous', principal: async () => anonymous, may: () => false };
-  return { ...parseRequest(message), params: {}, access };
+  return { ...parseRequest(message), params: {}, access, requestId: 'hostile' };
 }
