@@ -2,6 +2,7 @@
 // stored as SHA-256: what cannot be guessed needs no slow hash.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { nameCharactersMax } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents, Key } from '../ports/documents.ts';
 import type { Principal, Role } from './principal.ts';
@@ -17,6 +18,15 @@ type RobotRecord = {
 const robotKey = (project: string, name: string): Key => ['-', project, 'robots', name];
 
 const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
+
+/** Not any text: what a client sends becomes part of a key, which may not be as long as a header. */
+function isName(text: string): boolean {
+  return text.length <= nameCharactersMax && namePattern.test(text);
+}
+
+function isProject(text: string): boolean {
+  return text.length <= nameCharactersMax && text.split('/').every(isName);
+}
 
 export interface CreatedRobot {
   /** What to log in as: `name@project`. */
@@ -41,10 +51,8 @@ export async function createRobot(
   },
 ): Promise<CreatedRobot> {
   const { project, name, role, prefix, expiresAt } = options;
-  if (!namePattern.test(name)) throw new Error(`not a robot's name: ${name}`);
-  if (!project.split('/').every((part) => namePattern.test(part))) {
-    throw new Error(`not a project: ${project}`);
-  }
+  if (!isName(name)) throw new Error(`not a robot's name: ${name}`);
+  if (!isProject(project)) throw new Error(`not a project: ${project}`);
   const secret = newSecret();
   const record: RobotRecord = { secretSha256: sha256(secret), role, prefix, created: clock.now() };
   await documents.transact(async (transaction) => {
@@ -59,9 +67,7 @@ export async function findRobot(
   username: string,
 ): Promise<{ robot: Principal; secretSha256: string } | undefined> {
   const [name = '', project = '', ...more] = username.split('@');
-  if (more.length > 0 || !namePattern.test(name) || project === '' || project.includes('\0')) {
-    return undefined;
-  }
+  if (more.length > 0 || !isName(name) || !isProject(project)) return undefined;
   const found = await documents.get(robotKey(project, name));
   if (found === undefined) return undefined;
   const { role, prefix, secretSha256 } = found.value as RobotRecord;

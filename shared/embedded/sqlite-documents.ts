@@ -40,6 +40,8 @@ export interface SqliteDocuments extends Documents {
  * Opens the store, and makes it when there is none; after a crash it recovers by itself.
  * Only one process may have it open: see `lockDirectory`.
  *
+ * It asks less of keys and prefixes than the port: who reads all there is lists a whole location at once.
+ *
  * Transactions run one after another; those that wait together share one COMMIT and its fsync.
  * `transact` inside of a transaction's body would wait for itself, so it rejects.
  * Throws when the file cannot be opened, written, or is no database.

@@ -31,9 +31,6 @@ export interface FirestoreDocuments extends Documents {
   close(): Promise<void>;
 }
 
-/** No wait of the SDK's own for one answer is longer: then it asks again, as long as the call has time. */
-const answerMsMax = 10_000;
-
 /**
  * Opens a database, with the credentials of the environment; FIRESTORE_EMULATOR_HOST leads to an emulator. Nothing
  * is sent before the first call.
@@ -44,7 +41,7 @@ export function openFirestoreDocuments(options: FirestoreDocumentsOptions): Fire
     projectId,
     ...(databaseId === undefined ? {} : { databaseId }),
     ...(options.transport === 'rest' ? overRest() : {}),
-    clientConfig: timeLimits(),
+    clientConfig: timeLimits(patienceMs / 3),
   });
   const source: Source = {
     getAll: (...references) => within(patienceMs, () => firestore.getAll(...references)),
@@ -67,8 +64,11 @@ function overRest() {
   return { preferRest: true, ...(isEmulated ? { apiKey: 'emulator' } : {}) };
 }
 
-/** Settings of the SDK's transport (gax): the commit is not repeated there, as attempts are repeated here. */
-function timeLimits() {
+/**
+ * Settings of the SDK's transport (gax): no wait for one answer takes all the time that a call has, and a commit is not
+ * repeated there, as attempts are repeated here.
+ */
+function timeLimits(answerMsMax: number) {
   const method = {
     timeout_millis: answerMsMax,
     retry_codes_name: 'never',

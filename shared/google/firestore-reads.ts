@@ -18,6 +18,7 @@ import {
 import { decodeValue, type EncodedValue } from '../ports/document-encoding.ts';
 import type { Document, Key, ListOptions } from '../ports/documents.ts';
 import type { Meter } from '../ports/meter.ts';
+import { expiryField } from './firestore-fields.ts';
 import { keyOf, pathOf, rangeOf } from './firestore-keys.ts';
 
 /** So many documents, or names, at most in one answer: longer lists are read in parts. */
@@ -58,7 +59,7 @@ export class FirestoreReads {
 
   names(options: ListOptions, now: number): Promise<string[]> {
     const { length } = options.prefix;
-    const read = (query: Query) => query.select('expiresAt');
+    const read = (query: Query) => query.select(expiryField);
     return this.#scan(options, { read, atOnce: namesPerQuery }, (snapshot) => {
       const key = keyOf(snapshot.ref.path);
       return key.length === length + 1 && !hasExpired(snapshot, now) ? key.at(-1) : undefined;
@@ -103,7 +104,7 @@ export class FirestoreReads {
 export interface Fields {
   readonly json: string;
   readonly bytes?: Uint8Array;
-  readonly expiresAt?: Timestamp;
+  readonly [expiryField]?: Timestamp;
 }
 
 /** A value as a document's fields. */
@@ -111,7 +112,7 @@ export function fieldsOf({ json, bytes, expiresAt }: EncodedValue): Fields {
   return {
     json,
     ...(bytes === undefined ? {} : { bytes: bufferOver(bytes) }),
-    ...(expiresAt === undefined ? {} : { expiresAt: Timestamp.fromMillis(expiresAt) }),
+    ...(expiresAt === undefined ? {} : { [expiryField]: Timestamp.fromMillis(expiresAt) }),
   };
 }
 
@@ -132,6 +133,6 @@ function documentOf(key: Key, snapshot: DocumentSnapshot, now: number): Document
 }
 
 function hasExpired(snapshot: DocumentSnapshot, now: number): boolean {
-  const expiresAt: Timestamp | undefined = snapshot.get('expiresAt');
+  const expiresAt: Timestamp | undefined = snapshot.get(expiryField);
   return expiresAt !== undefined && expiresAt.toMillis() <= now;
 }

@@ -5,16 +5,20 @@
 export interface Call {
   /** Its caller was told that it failed: it begins nothing new. */
   readonly isOver: boolean;
+  /** Why it has not succeeded yet, for whoever waits in vain. */
+  failure: unknown;
 }
 
 /** @throws Error when the call takes longer; what it does after that is dropped */
 export async function within<R>(ms: number, made: (call: Call) => Promise<R>): Promise<R> {
-  const call = { isOver: false };
+  const call = { isOver: false, failure: undefined as unknown };
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       call.isOver = true;
-      reject(new Error(`Firestore did not answer within ${ms} ms`));
+      const { failure } = call;
+      const why = failure instanceof Error ? `: ${failure.message}` : '';
+      reject(new Error(`Firestore took longer than ${ms} ms${why}`, { cause: failure }));
     }, ms);
   });
   try {

@@ -60,6 +60,7 @@ export class Transactions {
       } catch (error) {
         const exists = codeOf(error) === alreadyExists && !looksFirst;
         if (call.isOver || !(exists || isPassing(error))) throw error;
+        call.failure = error;
         if (exists) looksFirst = true;
         else await setTimeout(pauseMs * (0.5 + Math.random()));
         pauseMs = Math.min(2 * pauseMs, pauseLastMs);

@@ -4,7 +4,8 @@
 /**
  * A document's name: a tuple of non-empty strings without NUL. Keys are ordered element by element,
  * each element by its UTF-8 bytes, a tuple before the longer ones it begins.
- * Every key of the registry's data begins with a location and a project (shared/registry/layout.ts).
+ * A key is a location, a project, a kind, and at least one more (shared/registry/layout.ts): Firestore needs them
+ * to have its collections, and takes 1,500 bytes after the kind.
  */
 export type Key = readonly string[];
 
@@ -33,15 +34,16 @@ export interface Document {
   readonly value: Value;
   /**
    * When the write of this value was committed: microseconds since 1970, on the store's own clock.
-   * A transaction that began after another was acknowledged has the greater one.
+   * A transaction that began after another was acknowledged has the greater one; but where a value is written over
+   * with the same, that may count as no write.
    */
   readonly committedAt: number;
 }
 
 export interface ListOptions {
-  /** Only keys that begin with this tuple and are longer than it. */
+  /** Only keys that begin with this tuple and are longer than it. It has a location, a project and a kind at least. */
   readonly prefix: Key;
-  /** Only keys after this one, which itself need not exist. */
+  /** Only keys after this one, which itself need not exist, and may be any tuple. */
   readonly after?: Key | undefined;
   /** At most so many documents. */
   readonly limit: number;
@@ -62,7 +64,10 @@ export interface Reads {
 export interface Transaction extends Reads {
   /** As many `get`s in one round trip; the answers stand in the order of the keys. */
   getAll(keys: readonly Key[]): Promise<(Document | undefined)[]>;
-  /** Writes a document that must not exist yet; the whole transaction fails with {@link DocumentExists} otherwise. */
+  /**
+   * Writes a document that must not exist yet; the whole transaction fails with {@link DocumentExists} otherwise, also
+   * where what exists was written by this very call, whose first answer was lost.
+   */
   create(key: Key, value: Value, options?: WriteOptions): void;
   /** Writes a document, whether it exists or not. */
   set(key: Key, value: Value, options?: WriteOptions): void;
@@ -78,7 +83,8 @@ export interface Transaction extends Reads {
  * - The body may run more than once, so it changes nothing but through its transaction, and it calls
  *   no other store: a transaction is short.
  * - When `transact` resolves, the writes are durable, power loss included. When it rejects, nothing
- *   was written; where there is no room it rejects with StoreFull, and reading goes on.
+ *   was written, unless the store is far away and did not answer: then all may be, or nothing.
+ *   Where there is no room it rejects with StoreFull, and reading goes on.
  * - Reads outside of a transaction see committed writes only.
  */
 export interface Documents extends Reads {
