@@ -79,7 +79,7 @@ export const mountSourcesMax = 100;
 /** Reviews that one run of the collector takes up. */
 export const reviewsPerRunMax = 10_000;
 
-/** Changes of one repository that are published in one call. Pub/Sub takes 1,000 and 10 MB. */
+/** Changes of one repository that are published in one call: read as at one moment. Pub/Sub takes 1,000 and 10 MB. */
 export const relayBatchMax = 400;
 
 /** Such calls in one run of the relay. */

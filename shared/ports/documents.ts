@@ -57,7 +57,10 @@ export interface WriteOptions {
 export interface Reads {
   /** The document, or `undefined` when there is none or it has expired. */
   get(key: Key): Promise<Document | undefined>;
-  /** Documents in key order. Strongly consistent: it sees every write acknowledged before the call. */
+  /**
+   * Documents in key order. Strongly consistent: it sees every write acknowledged before the call. A limit of up to
+   * 1,000 is read as at one moment: beside a document it sees all that was committed before that one.
+   */
   list(options: ListOptions): Promise<Document[]>;
 }
 
