@@ -30,7 +30,7 @@ import {
 } from './layout.ts';
 import { reviewLink } from './links.ts';
 import { type Cause, type Change, tell } from './outbox.ts';
-import type { ReadManifest } from './recent-manifests.ts';
+import type { ReadManifest, RecentManifest } from './recent-manifests.ts';
 import {
   type BlobLink,
   edge,
@@ -67,7 +67,9 @@ export async function findManifest(
   const summary =
     digest === undefined ? undefined : await read(documents, summaryKey(repository, digest));
   if (digest === undefined || summary === undefined) throw manifestUnknown(repository, reference);
-  return { digest, mediaType: summary.mediaType, size: summary.size };
+  const found = { digest, mediaType: summary.mediaType, size: summary.size };
+  recent?.keep(repository, found);
+  return found;
 }
 
 /**
@@ -82,7 +84,7 @@ export async function readManifest(
 ): Promise<ReadManifest> {
   const digest = await resolve(store.documents, repository, reference);
   const known = knownByTag(store.recent, repository, reference, digest);
-  if (known !== undefined) return known;
+  if (known?.bytes !== undefined) return known;
   const manifest =
     digest === undefined ? undefined : await read(store.documents, manifestKey(repository, digest));
   if (digest === undefined || manifest === undefined) throw manifestUnknown(repository, reference);
@@ -104,7 +106,7 @@ function knownByTag(
   repository: Repository,
   reference: Reference,
   digest: Digest | undefined,
-): ReadManifest | undefined {
+): RecentManifest | undefined {
   if (reference.kind !== 'tag' || digest === undefined) return undefined;
   return recent?.find(repository, digest);
 }
