@@ -139,23 +139,17 @@ export async function pushManifest(
   if (large && known === undefined) await pushBlob(store, repository, digest, once(bytes));
   await store.documents.transact(async (transaction) => {
     const now = store.clock.now();
-    const pushed = await read(transaction, summaryKey(repository, digest));
-    const existing = await read(transaction, repositoryKey(repository));
-    const described =
-      pushed === undefined
-        ? await planManifest(transaction, repository, {
-            digest,
-            manifest,
-            bytes,
-            large,
-            config,
-            now,
-          })
-        : () => {};
-    const moves = await Promise.all(
-      tags.map((tag) => moveTag(transaction, repository, { tag, digest, by, now })),
-    );
-    described();
+    const described = { digest, manifest, bytes, large, config, now };
+    const plan = () => planManifest(transaction, repository, described);
+    // What is most likely new is checked while it is looked whether it is.
+    const [pushed, existing, planned, moves] = await Promise.all([
+      read(transaction, summaryKey(repository, digest)),
+      read(transaction, repositoryKey(repository)),
+      known === undefined ? plan() : undefined,
+      Promise.all(tags.map((tag) => moveTag(transaction, repository, { tag, digest, by, now }))),
+    ]);
+    const describe = pushed === undefined ? (planned ?? (await plan())) : undefined;
+    describe?.();
     if (existing === undefined) write(transaction, repositoryKey(repository), { created: now });
     for (const move of moves) move();
     const change = { digest, mediaType: manifest.mediaType, size: bytes.length };
