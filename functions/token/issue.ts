@@ -3,7 +3,7 @@
 import { unauthorized } from '#shared/auth/challenge.ts';
 import { type Credentials, parseBasic } from '#shared/auth/credentials.ts';
 import { actionsOf, mayList } from '#shared/auth/policy.ts';
-import { anonymous, type Principal, principalName } from '#shared/auth/principal.ts';
+import { type Principal, principalName } from '#shared/auth/principal.ts';
 import { catalogName, parseScopes, repositoryActions, type Scope } from '#shared/auth/scope.ts';
 import { jsonReply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
@@ -43,15 +43,15 @@ export const issueToken: Action = async (request, services) => {
 
 interface TokenRequest {
   readonly parameters: URLSearchParams;
-  /** `undefined` when nobody says who they are, which is anonymous. */
+  /** Those of a form; who asks by a header is known already, and is anonymous without one. */
   readonly credentials: Credentials | undefined;
 }
 
 function readQuery({ query, headers, origin, host }: ActionRequest): TokenRequest {
   const { authorization } = headers;
-  if (authorization === undefined) return { parameters: query, credentials: undefined };
-  const credentials = parseBasic(authorization);
-  if (credentials !== undefined) return { parameters: query, credentials };
+  if (authorization === undefined || parseBasic(authorization) !== undefined) {
+    return { parameters: query, credentials: undefined };
+  }
   throw unauthorized(origin, host, {
     message: 'the token endpoint takes a username and a password (Basic)',
   });
@@ -72,11 +72,11 @@ async function readForm(request: ActionRequest): Promise<TokenRequest> {
 }
 
 async function identify(
-  { origin, host }: ActionRequest,
+  { origin, host, access }: ActionRequest,
   { directory }: Services,
   credentials: Credentials | undefined,
 ): Promise<Principal> {
-  if (credentials === undefined) return anonymous;
+  if (credentials === undefined) return access.principal();
   const principal = await directory.authenticate(credentials);
   if (principal !== undefined) return principal;
   throw unauthorized(origin, host, { message: 'the username or the password is wrong' });

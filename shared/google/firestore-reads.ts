@@ -45,6 +45,7 @@ export class FirestoreReads {
   /** The documents, in the order of the keys. @param now those that have expired by then read as absent */
   async getAll(keys: readonly Key[], now: number): Promise<(Document | undefined)[]> {
     if (keys.length === 0) return [];
+    this.#meter('documentCall');
     this.#meter('documentRead', keys.length);
     const snapshots = await this.#source.getAll(...keys.map((key) => this.reference(key)));
     return snapshots.map((snapshot, at) => documentOf(keys[at] ?? [], snapshot, now));
@@ -90,6 +91,7 @@ export class FirestoreReads {
       const count = Math.min(atOnce, limit - taken.length + passedOver);
       const rest = from === undefined ? bounded : bounded.startAfter(from);
       const { docs } = await this.#source.find(read(rest.limit(count)));
+      this.#meter('documentCall');
       this.#meter('documentRead', Math.max(1, docs.length));
       const wanted = docs.map(take).filter((one) => one !== undefined);
       taken.push(...wanted.slice(0, limit - taken.length));

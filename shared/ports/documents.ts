@@ -65,7 +65,10 @@ export interface Reads {
 }
 
 export interface Transaction extends Reads {
-  /** As many `get`s in one round trip; the answers stand in the order of the keys. */
+  /**
+   * As many `get`s in one round trip; the answers stand in the order of the keys. Several calls at once, of this or of
+   * `get`, are one round trip too.
+   */
   getAll(keys: readonly Key[]): Promise<(Document | undefined)[]>;
   /**
    * Writes a document that must not exist yet; the whole transaction fails with {@link DocumentExists} otherwise, also

@@ -3,6 +3,8 @@
 export type Operation =
   /** A document read, found or not; a list counts each document it reads, and at least one. */
   | 'documentRead'
+  /** A call that reads documents, however many: free, but a round trip. */
+  | 'documentCall'
   | 'documentWrite'
   | 'documentDelete'
   /** A commit with its reads, however many documents it writes. */

@@ -83,10 +83,13 @@ async function reviewOfLink(
   digest: Digest,
 ): Promise<void> {
   await store.documents.transact(async (transaction) => {
-    if ((await transaction.get(entry)) === undefined) return;
+    const [due, link, named] = await Promise.all([
+      transaction.get(entry),
+      read(transaction, linkKey(repository, digest)),
+      exists(transaction, blobManifestsOf(repository, digest)),
+    ]);
+    if (due === undefined) return;
     const now = store.clock.now();
-    const link = await read(transaction, linkKey(repository, digest));
-    const named = await exists(transaction, blobManifestsOf(repository, digest));
     transaction.delete(entry);
     if (link === undefined || named) return;
     if (link.leasedUntil > now) reviewLink(transaction, repository, digest, link.leasedUntil);
@@ -102,10 +105,13 @@ async function reviewOfBlob(
   digest: Digest,
 ): Promise<BlobRecord | undefined> {
   return store.documents.transact(async (transaction) => {
-    if ((await transaction.get(entry)) === undefined) return undefined;
+    const [due, blob, linked] = await Promise.all([
+      transaction.get(entry),
+      read(transaction, blobKey(repository, digest)),
+      exists(transaction, blobLinksOf(repository, digest)),
+    ]);
+    if (due === undefined) return undefined;
     const now = store.clock.now();
-    const blob = await read(transaction, blobKey(repository, digest));
-    const linked = await exists(transaction, blobLinksOf(repository, digest));
     if (blob?.state === 'deleting') return blob;
     const graceOver = (blob?.since ?? now) + graceSeconds * 1000;
     if (blob?.state === 'condemned' && graceOver <= now) {

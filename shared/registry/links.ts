@@ -59,8 +59,8 @@ export async function leaseLink(
  * Reads what is needed to link a blob into a repository, and answers the writes that do it: reads
  * come before writes, and the caller has more of both.
  * @param stored the object as the caller wrote or found it; without it the blob must have a record
- * @throws RegistryError 503 when the blob is being deleted at this moment, or when `stored` was seen
- *   so long ago (an instance that froze) that it may have been deleted since
+ * @returns the writes, which throw RegistryError 503 when the blob is being deleted at this moment, or when
+ *   `stored` was seen so long ago (an instance that froze) that it may have been deleted since
  */
 export async function planLink(
   transaction: Transaction,
@@ -69,12 +69,14 @@ export async function planLink(
   digest: Digest,
   stored?: SeenObject,
 ): Promise<() => void> {
-  const blob = await read(transaction, blobKey(repository, digest));
-  const link = await read(transaction, linkKey(repository, digest));
+  const [blob, link] = await Promise.all([
+    read(transaction, blobKey(repository, digest)),
+    read(transaction, linkKey(repository, digest)),
+  ]);
   const now = clock.now();
-  const live = livened(blob, stored, now);
   const leasedUntil = now + leaseSeconds * 1000;
   return () => {
+    const live = livened(blob, stored, now);
     if (live !== blob) write(transaction, blobKey(repository, digest), live);
     if (link !== undefined && !needsLease(link, now)) return;
     write(transaction, linkKey(repository, digest), { size: live.size, leasedUntil });

@@ -30,7 +30,7 @@ import {
 } from './layout.ts';
 import { reviewLink } from './links.ts';
 import { type Cause, type Change, tell } from './outbox.ts';
-import type { ReadManifest } from './recent-manifests.ts';
+import type { ReadManifest, RecentManifest } from './recent-manifests.ts';
 import {
   type BlobLink,
   edge,
@@ -67,7 +67,9 @@ export async function findManifest(
   const summary =
     digest === undefined ? undefined : await read(documents, summaryKey(repository, digest));
   if (digest === undefined || summary === undefined) throw manifestUnknown(repository, reference);
-  return { digest, mediaType: summary.mediaType, size: summary.size };
+  const found = { digest, mediaType: summary.mediaType, size: summary.size };
+  recent?.keep(repository, found);
+  return found;
 }
 
 /**
@@ -82,7 +84,7 @@ export async function readManifest(
 ): Promise<ReadManifest> {
   const digest = await resolve(store.documents, repository, reference);
   const known = knownByTag(store.recent, repository, reference, digest);
-  if (known !== undefined) return known;
+  if (known?.bytes !== undefined) return known;
   const manifest =
     digest === undefined ? undefined : await read(store.documents, manifestKey(repository, digest));
   if (digest === undefined || manifest === undefined) throw manifestUnknown(repository, reference);
@@ -104,7 +106,7 @@ function knownByTag(
   repository: Repository,
   reference: Reference,
   digest: Digest | undefined,
-): ReadManifest | undefined {
+): RecentManifest | undefined {
   if (reference.kind !== 'tag' || digest === undefined) return undefined;
   return recent?.find(repository, digest);
 }
@@ -137,23 +139,17 @@ export async function pushManifest(
   if (large && known === undefined) await pushBlob(store, repository, digest, once(bytes));
   await store.documents.transact(async (transaction) => {
     const now = store.clock.now();
-    const pushed = await read(transaction, summaryKey(repository, digest));
-    const existing = await read(transaction, repositoryKey(repository));
-    const described =
-      pushed === undefined
-        ? await planManifest(transaction, repository, {
-            digest,
-            manifest,
-            bytes,
-            large,
-            config,
-            now,
-          })
-        : () => {};
-    const moves = await Promise.all(
-      tags.map((tag) => moveTag(transaction, repository, { tag, digest, by, now })),
-    );
-    described();
+    const described = { digest, manifest, bytes, large, config, now };
+    const plan = () => planManifest(transaction, repository, described);
+    // What is most likely new is checked while it is looked whether it is.
+    const [pushed, existing, planned, moves] = await Promise.all([
+      read(transaction, summaryKey(repository, digest)),
+      read(transaction, repositoryKey(repository)),
+      known === undefined ? plan() : undefined,
+      Promise.all(tags.map((tag) => moveTag(transaction, repository, { tag, digest, by, now }))),
+    ]);
+    const describe = pushed === undefined ? (planned ?? (await plan())) : undefined;
+    describe?.();
     if (existing === undefined) write(transaction, repositoryKey(repository), { created: now });
     for (const move of moves) move();
     const change = { digest, mediaType: manifest.mediaType, size: bytes.length };

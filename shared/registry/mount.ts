@@ -22,9 +22,11 @@ export async function mountBlob(
 ): Promise<boolean> {
   if (from.project !== into.project) return copyBlob(store, { digest, from, into });
   return store.documents.transact(async (transaction) => {
-    const source = await read(transaction, linkKey(from, digest));
+    const [source, link] = await Promise.all([
+      read(transaction, linkKey(from, digest)),
+      planLink(transaction, store, into, digest),
+    ]);
     if (source === undefined) return false;
-    const link = await planLink(transaction, store, into, digest);
     link();
     return true;
   });

@@ -11,12 +11,18 @@ export interface ReadManifest extends FoundManifest {
   readonly bytes: Uint8Array;
 }
 
+/** One whose bytes were read, or not yet: HEAD needs none. */
+export type RecentManifest = ReadManifest | (FoundManifest & { readonly bytes?: undefined });
+
+/** One without its bytes counts as so many. */
+const factsBytes = 1024;
+
 export class RecentManifests {
   /** The one that was used last stands last. */
-  readonly #kept = new Map<string, ReadManifest>();
+  readonly #kept = new Map<string, RecentManifest>();
   #bytes = 0;
 
-  find(repository: Repository, digest: Digest): ReadManifest | undefined {
+  find(repository: Repository, digest: Digest): RecentManifest | undefined {
     const key = keyOf(repository, digest);
     const found = this.#kept.get(key);
     if (found === undefined) return undefined;
@@ -25,13 +31,14 @@ export class RecentManifests {
     return found;
   }
 
-  /** Keeps a manifest whose bytes were verified, and drops those longest unused where there is no room. */
-  keep(repository: Repository, manifest: ReadManifest): void {
+  /** Keeps a manifest whose bytes, if any, were verified, and drops those longest unused where there is no room. */
+  keep(repository: Repository, manifest: RecentManifest): void {
     if (manifest.size > manifestInlineBytesMax) return;
     const key = keyOf(repository, manifest.digest);
+    if (manifest.bytes === undefined && this.#kept.get(key)?.bytes !== undefined) return;
     this.#drop(key);
     this.#kept.set(key, manifest);
-    this.#bytes += manifest.size;
+    this.#bytes += bytesOf(manifest);
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= recentManifestBytesMax) break;
       this.#drop(oldest);
@@ -39,9 +46,15 @@ export class RecentManifests {
   }
 
   #drop(key: string): void {
-    this.#bytes -= this.#kept.get(key)?.size ?? 0;
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return;
+    this.#bytes -= bytesOf(kept);
     this.#kept.delete(key);
   }
+}
+
+function bytesOf({ size, bytes }: RecentManifest): number {
+  return bytes === undefined ? factsBytes : size;
 }
 
 function keyOf({ location, name }: Repository, digest: Digest): string {

@@ -220,12 +220,14 @@ async function close(
   }: { before: UploadRecord; digest: Digest; stored: SeenObject | undefined },
 ): Promise<void> {
   await store.documents.transact(async (transaction) => {
-    const current = await readUpload(transaction, session);
+    const [current, link] = await Promise.all([
+      readUpload(transaction, session),
+      planLink(transaction, store, session.repository, digest, stored),
+    ]);
     if (current.closed !== undefined && current.closed !== digest) throw uploadUnknown();
     if (current.closed === undefined && current.offset !== before.offset) {
       throw outOfOrder(location, current.offset);
     }
-    const link = await planLink(transaction, store, session.repository, digest, stored);
     link();
     writeUpload(transaction, session, { offset: 0, parts: [], closed: digest });
   });

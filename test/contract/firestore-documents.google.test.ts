@@ -94,13 +94,14 @@ describe('Firestore documents', { skip }, () => {
     const keys = ['a', 'b', 'c'].map((name) => [...at, name]);
     const [a = [], b = [], c = []] = keys;
     assert.deepEqual(await cost(() => put(keys)), { documentWrite: 3, transaction: 1 });
-    assert.deepEqual(await cost(() => documents.get(a)), { documentRead: 1 });
-    assert.deepEqual(await cost(() => documents.get([...at, 'none'])), { documentRead: 1 });
+    const one = { documentCall: 1, documentRead: 1 };
+    assert.deepEqual(await cost(() => documents.get(a)), one);
+    assert.deepEqual(await cost(() => documents.get([...at, 'none'])), one);
     const list = (limit: number) => cost(() => documents.list({ prefix: at, limit }));
-    assert.deepEqual(await list(2), { documentRead: 2 });
-    assert.deepEqual(await list(Number.MAX_SAFE_INTEGER), { documentRead: 3 });
+    assert.deepEqual(await list(2), { documentCall: 1, documentRead: 2 });
+    assert.deepEqual(await list(Number.MAX_SAFE_INTEGER), { documentCall: 1, documentRead: 3 });
     const named = await cost(() => documents.names({ prefix: place(), limit: 100 }));
-    assert.deepEqual(named, { documentRead: 1 });
+    assert.deepEqual(named, one);
     const all = () =>
       documents.transact(async (transaction) => {
         await transaction.getAll([a, b]);
@@ -108,11 +109,26 @@ describe('Firestore documents', { skip }, () => {
         transaction.create([...at, 'd'], {});
       });
     const once = { documentRead: 2, documentWrite: 1, documentDelete: 1, transaction: 1 };
-    assert.deepEqual(await cost(all), once);
+    assert.deepEqual(await cost(all), { ...once, documentCall: 1 });
     // The second attempt reads what it creates, and does not commit.
     const exists = () =>
       assert.rejects(documents.transact(async (transaction) => transaction.create(c, {})));
-    assert.deepEqual(await cost(exists), { documentRead: 1, documentWrite: 1, transaction: 1 });
+    assert.deepEqual(await cost(exists), { ...one, documentWrite: 1, transaction: 1 });
+  });
+
+  it('are read in one call by a transaction that asks for several at once', async () => {
+    const at = place();
+    const [a = [], b = [], c = [], none = []] = ['a', 'b', 'c', 'none'].map((id) => [...at, id]);
+    await put([a, b, c]);
+    const found = await cost(() =>
+      documents.transact(async (transaction) => {
+        const asked = [transaction.get(c), transaction.getAll([b, none]), transaction.get(a)];
+        const keys = (await Promise.all(asked)).flat().map((document) => document?.key);
+        assert.deepEqual(keys, [c, b, undefined, a]);
+        await transaction.get(b);
+      }),
+    );
+    assert.deepEqual(found, { documentCall: 2, documentRead: 5, transaction: 1 });
   });
 
   it('are read in parts where there are many', async () => {

@@ -56,6 +56,26 @@ describe('recent manifests', () => {
     assert.equal(recent.find(here, two.digest), two);
   });
 
+  it('keep the bytes that were read, whatever else is learnt of them', () => {
+    const recent = new RecentManifests();
+    const one = manifest('one');
+    const { bytes: _, ...withoutBytes } = one;
+    recent.keep(here, withoutBytes);
+    assert.equal(recent.find(here, one.digest), withoutBytes);
+    recent.keep(here, one);
+    recent.keep(here, withoutBytes);
+    assert.equal(recent.find(here, one.digest), one);
+  });
+
+  it('have room for many whose bytes were not read, and for no more than that', () => {
+    const recent = new RecentManifests();
+    const { bytes: _, ...withoutBytes } = manifest('one');
+    const all = Array.from({ length: 20_000 }, (_, n) => digestOf(Buffer.from(String(n))));
+    for (const digest of all) recent.keep(here, { ...withoutBytes, digest });
+    const kept = all.filter((digest) => recent.find(here, digest) !== undefined);
+    assert.ok(kept.length > 10_000 && kept.length < all.length, `${kept.length} are kept`);
+  });
+
   it('are not large ones', () => {
     const recent = new RecentManifests();
     const large = manifest('large', manifestInlineBytesMax + 1);
