@@ -18,6 +18,7 @@ import {
 } from '#test/support/calls.ts';
 import { imageManifest, randomBlob } from '#test/support/manifests.ts';
 import { adminBasic } from '#test/support/registry.ts';
+import { sendBytes } from '#test/support/wire.ts';
 
 const registry = useRegistry({ anonymousPull: new Set(['open']) });
 
@@ -83,6 +84,23 @@ for (const [store, broken] of [
     }
     assert.match(registry().logged.at(-1) ?? '', /a store does not answer.*the disk has gone/);
     await send(ready);
+  });
+}
+
+for (const [what, bytes, status] of [
+  ['a tunnel', 'CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere\r\n\r\n', 405],
+  ['what is no HTTP', 'hello\r\n\r\n', 400],
+  ['headers without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, 431],
+] as const) {
+  it(`${what} is told as a request is, by the id that it was answered with`, async () => {
+    const answer = await sendBytes(registry().url, bytes);
+    assert.equal(answer.status, status);
+    const [, requestId] = /^X-Request-Id: (\S+)\r?$/m.exec(answer.head) ?? [];
+    const told = registry().served.filter((served) => served.requestId === requestId);
+    assert.deepEqual(
+      told.map((served) => [served.status, served.route, served.bytesSent]),
+      [[status, 'none', answer.body.length]],
+    );
   });
 }
 
