@@ -5,6 +5,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { routes } from '#functions/routes.ts';
+import { functionSettings } from '#functions/settings.ts';
+import { targetNames } from '#functions/targets.ts';
 import { settings } from '#infra/local/settings.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -207,6 +209,19 @@ describe('the settings', () => {
       const shown = fallback === '' ? '' : `\`${fallback}\``;
       assert.ok(
         readme.includes(`| \`${name}\` | ${shown} | ${meaning} |`),
+        `the README has no row for ${name}`,
+      );
+    }
+  });
+
+  it('of the functions are the README’s, with who reads them', () => {
+    for (const [name, setting] of Object.entries(functionSettings)) {
+      const { meaning, readBy } = setting;
+      const fallback = 'fallback' in setting ? setting.fallback : '';
+      const shown = fallback === '' ? '' : `\`${fallback}\``;
+      const readers = readBy.length === targetNames.length ? 'all' : readBy.join(', ');
+      assert.ok(
+        readme.includes(`| \`${name}\` | ${shown} | ${meaning} | ${readers} |`),
         `the README has no row for ${name}`,
       );
     }

@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { readGiven } from '#functions/google.ts';
 import { functionSettings } from '#functions/settings.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
 import { sha256 } from '#shared/auth/robots.ts';
@@ -33,6 +34,8 @@ export async function main(): Promise<void> {
     const settings = readSettings(process.env);
     const { variables, newPassword } = await prepareSecrets(settings);
     const environment = { ...variables, ...process.env };
+    // What is missing or wrong is told here, and not by each process.
+    for (const name of targetNames) readGiven(name, environment);
     await prepareTopic(environment);
     const processes = await startProcesses(commandsFor(environment), stderrLog);
     const schedule = startSchedule(processes.portOf, stderrLog);
