@@ -83,7 +83,8 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(patience);
 }
 
-async function untilListening(name: string, child: ChildProcess, port: number): Promise<void> {
+/** Waits until a process listens. @throws Error when it ends before, or takes too long */
+export async function untilListening(name: string, child: ChildProcess, port: number): Promise<void> {
   const deadline = performance.now() + readyWithinMs;
   while (performance.now() < deadline && child.exitCode === null && child.signalCode === null) {
     if (await listens(port)) return;
@@ -104,7 +105,7 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

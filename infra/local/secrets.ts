@@ -1,7 +1,7 @@
 // The secrets of the registry on one machine: made at the first start, kept with the data, readable by
 // its owner alone. (In the cloud they lie in Secret Manager.)
 
-import { open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import * as v from 'valibot';
@@ -36,6 +36,28 @@ export async function loadSecrets(
   const secrets = await makeSecrets(newPassword);
   await writePrivate(directory, file, JSON.stringify(secrets, undefined, 2));
   return { secrets, newPassword };
+}
+
+/**
+ * The secrets of a data directory, as the variables that the functions are given them by.
+ * @param adminPassword the one that is set; empty where the one is to be used that was made
+ * @returns with them the admin's password when it was just made, and is the one in use
+ */
+export async function loadSecretVariables(
+  directory: string,
+  adminPassword: string,
+): Promise<{ variables: Readonly<Record<string, string>>; newPassword: string | undefined }> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const { secrets, newPassword } = await loadSecrets(directory);
+  return {
+    variables: {
+      BERTH_TOKEN_KEY: JSON.stringify(secrets.tokenKey),
+      BERTH_TOKEN_PUBLIC_KEYS: JSON.stringify([publicPart(secrets.tokenKey)]),
+      BERTH_STATE_KEYS: JSON.stringify(secrets.stateKeys),
+      BERTH_ADMIN_SHA256: adminPassword === '' ? secrets.adminSha256 : sha256(adminPassword),
+    },
+    newPassword: adminPassword === '' ? newPassword : undefined,
+  };
 }
 
 /** What verifies what the key signs. */

@@ -1,0 +1,102 @@
+// What a function is asked so that what it answers by is compiled: what clients ask most.
+
+import { createHash } from 'node:crypto';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { TargetName } from '#functions/targets.ts';
+
+/** The admin's, while the functions are compiled. */
+export const password = 'nobody-has-this-password';
+
+const repository = '/v2/project/image';
+const bytes = Buffer.from('{}');
+const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+const manifest = JSON.stringify({
+  schemaVersion: 2,
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size: bytes.length },
+  layers: [],
+});
+
+interface Answer {
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+type Ask = (
+  method: string,
+  path: string,
+  options?: { readonly type?: string; readonly body?: string | Buffer },
+) => Promise<Answer>;
+
+/**
+ * Asks a function everything.
+ * @param token by which to ask; for `token`, which issues it, any
+ * @returns a token, where it was asked for one
+ */
+export async function askAll(
+  name: TargetName,
+  port: number,
+  token: string,
+): Promise<string | undefined> {
+  if (name === 'token') return askToken(port);
+  const ask = asking(port, `Bearer ${token}`);
+  if (name === 'uploads') await askUploads(ask);
+  else if (name === 'events') await askEvents(ask);
+  else if (name === 'collector') await ask('POST', '/');
+  else await askReads(ask);
+  return undefined;
+}
+
+async function askToken(port: number): Promise<string> {
+  const basic = Buffer.from(`admin:${password}`).toString('base64');
+  const scope = 'repository:project/image:pull,push&scope=registry:catalog:*';
+  const { body } = await asking(port, `Basic ${basic}`)('GET', `/v2/token?scope=${scope}`);
+  return JSON.parse(body).token;
+}
+
+/** What each of the functions answers that answer for one another. */
+async function askReads(ask: Ask): Promise<void> {
+  await ask('GET', '/v2/');
+  await ask('GET', '/v2/_catalog');
+  await ask('GET', `${repository}/manifests/latest`);
+  await ask('HEAD', `${repository}/manifests/${digest}`);
+  await ask('PUT', `${repository}/manifests/latest`, {
+    type: 'application/vnd.oci.image.manifest.v1+json',
+    body: manifest,
+  });
+  await ask('HEAD', `${repository}/blobs/${digest}`);
+  await ask('GET', `${repository}/blobs/${digest}`);
+  await ask('GET', `${repository}/tags/list`);
+  await ask('GET', `${repository}/referrers/${digest}`);
+}
+
+async function askUploads(ask: Ask): Promise<void> {
+  const upload = { type: 'application/octet-stream', body: bytes };
+  const { headers } = await ask('POST', `${repository}/blobs/uploads/`);
+  await ask('PATCH', headers.location ?? '', upload);
+  await ask('PUT', `${headers.location}&digest=${digest}`, upload);
+}
+
+async function askEvents(ask: Ask): Promise<void> {
+  await ask('POST', '/');
+  await ask('POST', '/sweep');
+}
+
+/** Asks in the name of one host, wherever a function runs: tokens are a host's. */
+function asking(port: number, authorization: string): Ask {
+  return async (method, path, { type, body = '' } = {}) => {
+    const headers = {
+      Host: 'registry.example',
+      Authorization: authorization,
+      'Content-Length': Buffer.byteLength(body),
+      ...(type === undefined ? {} : { 'Content-Type': type }),
+    };
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ host: '127.0.0.1', port, method, path, headers, agent: false }, resolve)
+        .once('error', reject)
+        .end(body);
+    });
+    return { headers: answer.headers, body: await text(answer) };
+  };
+}
