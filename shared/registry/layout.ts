@@ -220,14 +220,14 @@ export const blobObject = ({ location, project }: Repository, digest: Digest): O
   digest,
 ];
 
-/** A new part's name: no two writers ever write the same one. */
-export const partObject = ({ location, project }: Repository, session: string): ObjectName => [
-  location,
-  project,
-  'parts',
-  session,
-  randomBytes(9).toString('base64url'),
-];
+/** What an upload session received in one request. */
+export const partObject = (
+  { location, project }: Repository,
+  session: string,
+  part: string,
+): ObjectName => [location, project, 'parts', session, part];
+/** A new part's: no two writers ever write the same one. */
+export const newPartId = (): string => randomBytes(9).toString('base64url');
 
 /** A time as text whose order is the time's. */
 export function sortable(ms: number): string {
