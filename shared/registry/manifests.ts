@@ -288,14 +288,16 @@ async function planRemoval(
 ): Promise<Removal | undefined> {
   const manifest = await read(transaction, manifestKey(repository, digest));
   if (manifest === undefined) return undefined;
-  const edges = await transaction.list({
-    prefix: manifestTagsOf(repository, digest),
-    limit: Number.MAX_SAFE_INTEGER,
-  });
+  const [edges, left] = await Promise.all([
+    transaction.list({
+      prefix: manifestTagsOf(repository, digest),
+      limit: Number.MAX_SAFE_INTEGER,
+    }),
+    transaction.list({ prefix: summariesOf(repository), limit: 2 }),
+  ]);
   const untags = await Promise.all(
     edges.map(({ key }) => planUntag(transaction, repository, { tag: key.at(-1) as Tag, by, now })),
   );
-  const left = await transaction.list({ prefix: summariesOf(repository), limit: 2 });
   const { mediaType, size } = manifest;
   const untagged = untags.flatMap((untag) => untag?.changes ?? []);
   return {
