@@ -6,6 +6,8 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { routes } from '#functions/routes.ts';
 import { settings } from '#infra/local/settings.ts';
+import { costTable } from './google/costs.ts';
+import { estimateTable } from './google/estimate.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -173,4 +175,15 @@ describe('the settings', () => {
       [],
     );
   });
+});
+
+describe('what requests cost', () => {
+  for (const [what, table] of [
+    ['each', costTable()],
+    ['a million', estimateTable()],
+  ] as const) {
+    it(`is the README’s table of ${what}`, () => {
+      assert.ok(readme.includes(`\n\n${table}\n\n`), `the README is to have:\n\n${table}`);
+    });
+  }
 });
