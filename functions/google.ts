@@ -52,7 +52,11 @@ export async function openGoogleServices(
   };
 }
 
-function readGiven(name: TargetName, environment: Environment): Given {
+/**
+ * Reads what a function is given.
+ * @throws Error that names the setting that is missing or wrong
+ */
+export function readGiven(name: TargetName, environment: Environment): Given {
   const read = settingsReader(functionSettings, environment);
   const names = Object.keys(functionSettings) as SettingName[];
   const readBy = names.filter((one) =>

@@ -1,5 +1,6 @@
 // What is known of a request once it is over: for the log, and for who counts.
 
+import type { Refused } from '#shared/http/http1.ts';
 import type { Log } from '#shared/log.ts';
 
 export interface ServedRequest {
@@ -22,6 +23,21 @@ export interface ServedRequest {
 
 /** Is told of every request, once. */
 export type Observe = (served: ServedRequest) => void;
+
+/** As of a request that never came to be one. */
+export function observeRefused(observe: Observe): (refused: Refused) => void {
+  return (refused) =>
+    observe({
+      ...refused,
+      method: '',
+      route: 'none',
+      name: undefined,
+      bytesReceived: 0,
+      durationMs: 0,
+      actor: undefined,
+      aborted: false,
+    });
+}
 
 /** One line a request. A request that failed on our side has an `ERROR` line of its own beside it. */
 export function logRequests(log: Log): Observe {

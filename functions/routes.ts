@@ -155,7 +155,7 @@ export const routes = [
  * What no client asks for, but a trigger or a schedule of the platform, which lets in nobody else. Answered only by the
  * function that is deployed for it.
  */
-export const internalRoutes = [
+const internalRoutes = [
   { id: 'relay', methods: ['POST'], path: '/', run: 'events/relay', needs: 'platform' },
   { id: 'sweep', methods: ['POST'], path: '/sweep', run: 'events/sweep', needs: 'platform' },
   { id: 'collect', methods: ['POST'], path: '/', run: 'collector/collect', needs: 'platform' },

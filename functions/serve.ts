@@ -66,7 +66,8 @@ function beginExchange(services: Services, message: Incoming, response: Outgoing
       method: message.method ?? '',
       route: exchange.route ?? 'none',
       name: exchange.name,
-      status: response.statusCode,
+      // Who has gone before there was an answer was told nothing: 499, as other servers write it down.
+      status: response.headersSent ? response.statusCode : 499,
       bytesReceived: exchange.request?.body.received() ?? 0,
       bytesSent: exchange.bytesSent,
       durationMs: performance.now() - started,

@@ -3,6 +3,7 @@
 
 import { type RunningServer, startServer } from '#shared/http/server.ts';
 import { loadActions } from './actions.ts';
+import { observeRefused } from './observe.ts';
 import { serve } from './serve.ts';
 import type { OpenServices, Services } from './services.ts';
 import { targetOn, targets } from './targets.ts';
@@ -25,6 +26,7 @@ export async function startStreaming(
     port,
     http2: true,
     stopMs,
+    refused: observeRefused(services.observe),
   });
 }
 

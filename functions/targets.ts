@@ -32,5 +32,5 @@ export function targetOn(host: Host, name: string): TargetName {
   const known = targetNames.filter((one) => targets[one].host === host);
   const found = known.find((one) => one === name);
   if (found !== undefined) return found;
-  throw new Error(`there is no function "${name}" to be run here; there is: ${known.join(', ')}`);
+  throw new Error(`there is no function '${name}' to be run here; there is: ${known.join(', ')}`);
 }

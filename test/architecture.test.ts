@@ -5,6 +5,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import { routes } from '#functions/routes.ts';
+import { functionSettings } from '#functions/settings.ts';
+import { targetNames } from '#functions/targets.ts';
 import { settings } from '#infra/local/settings.ts';
 import { costTable } from './google/costs.ts';
 import { estimateTable } from './google/estimate.ts';
@@ -135,9 +137,59 @@ describe('the house', () => {
   });
 });
 
+/** A file and all that is loaded with it. What is imported by a call is loaded when the call is made. */
+function loadedWith(file: string, loaded: Set<string> = new Set()): Set<string> {
+  if (loaded.has(file)) return loaded;
+  loaded.add(file);
+  const text = readFileSync(join(root, file), 'utf8');
+  for (const [, specifier = ''] of text.matchAll(
+    /^import (?!type )(?:[^;]*? from )?'([^'\n]+)'/gm,
+  )) {
+    if (specifier.startsWith('#')) loadedWith(specifier.slice(1), loaded);
+    else if (specifier.startsWith('.'))
+      loadedWith(normalize(join(dirname(file), specifier)), loaded);
+    else loaded.add(specifier);
+  }
+  return loaded;
+}
+
+describe('a function that starts', () => {
+  const heavy = ['jose', 'hash-wasm', '@google-cloud/firestore', '@google-cloud/storage'];
+  const hosts = {
+    token: 'framework',
+    manifests: 'framework',
+    blobs: 'framework',
+    discovery: 'framework',
+    uploads: 'streaming',
+  };
+  for (const [name, host] of Object.entries(hosts)) {
+    it(`loads its own code, and none of another's: ${name}`, () => {
+      const actions = routes.filter(({ run }) => run.startsWith(`${name}/`));
+      const loaded = new Set([
+        ...loadedWith(`functions/${host}.ts`),
+        ...actions.flatMap(({ run }) => [...loadedWith(`functions/${run}.ts`)]),
+      ]);
+      const others = [...loaded].filter(
+        (file) => /^functions\/\w+\//.test(file) && !file.startsWith(`functions/${name}/`),
+      );
+      assert.deepEqual(others, []);
+      assert.ok(loaded.has('functions/serve.ts') && loaded.has('shared/oci/errors.ts'));
+      assert.deepEqual(
+        heavy.filter((one) => loaded.has(one)),
+        [],
+      );
+      if (host === 'streaming') assert.ok(!loaded.has('@google-cloud/functions-framework'));
+    });
+  }
+});
+
 describe('the route table', () => {
-  it('names for every route a file that answers it', () => {
-    for (const { run } of routes) assert.ok(existsSync(join(root, 'functions', `${run}.ts`)), run);
+  it('names for every route a file that answers it, and that is what is loaded for it', () => {
+    const actions = readFileSync(join(root, 'functions/actions.ts'), 'utf8');
+    for (const { run } of routes) {
+      assert.ok(existsSync(join(root, 'functions', `${run}.ts`)), run);
+      assert.ok(actions.includes(`'${run}': async () => (await import('./${run}.ts'))`), run);
+    }
   });
 
   it('is the README’s table of endpoints', () => {
@@ -159,6 +211,19 @@ describe('the settings', () => {
       const shown = fallback === '' ? '' : `\`${fallback}\``;
       assert.ok(
         readme.includes(`| \`${name}\` | ${shown} | ${meaning} |`),
+        `the README has no row for ${name}`,
+      );
+    }
+  });
+
+  it('of the functions are the README’s, with who reads them', () => {
+    for (const [name, setting] of Object.entries(functionSettings)) {
+      const { meaning, readBy } = setting;
+      const fallback = 'fallback' in setting ? setting.fallback : '';
+      const shown = fallback === '' ? '' : `\`${fallback}\``;
+      const readers = readBy.length === targetNames.length ? 'all' : readBy.join(', ');
+      assert.ok(
+        readme.includes(`| \`${name}\` | ${shown} | ${meaning} | ${readers} |`),
         `the README has no row for ${name}`,
       );
     }

@@ -1,16 +1,26 @@
-// POST /sweep of the function `events`, by a schedule: what no trigger woke the relay for, or it failed with.
+// POST /sweep of the function `events`, by the scheduler, every minute or so: relays what was left in the outbox.
 
-import { jsonReply } from '#shared/http/reply.ts';
-import { sweepOutbox } from '#shared/registry/sweep.ts';
+import { jsonReply, type Reply } from '#shared/http/reply.ts';
+import { type Swept, sweepOutbox } from '#shared/registry/sweep.ts';
 import type { Action } from '../action.ts';
-import { relayOf } from './relay.ts';
+import { type EventsServices, eventsServices } from './relay.ts';
 
-/** Answers what was done; 500 where a repository's failed, so that the schedule tells of it. */
-export const sweep: Action = async ({ host }, services) => {
-  const swept = await sweepOutbox(relayOf(services), services.locationOf(host));
-  const { failures, ...done } = swept;
-  for (const error of failures)
-    services.log('ERROR', 'events were not published', { error: String(error) });
-  const reply = jsonReply({ ...done, failed: failures.length });
-  return failures.length === 0 ? reply : { ...reply, status: 500 };
-};
+export const sweep: Action = async ({ host }, services) =>
+  sweepLocations(eventsServices(services), [services.locationOf(host)]);
+
+/** @returns what was done in each location; 500 when a relay failed, so that the scheduler counts it */
+export async function sweepLocations(
+  services: EventsServices,
+  locations: readonly string[],
+): Promise<Reply> {
+  const done: Record<string, Omit<Swept, 'failures'> & { readonly failed: number }> = {};
+  for (const location of locations) {
+    const { failures, ...swept } = await sweepOutbox(services, location);
+    for (const failure of failures) {
+      services.log('ERROR', 'events were not published', { location, error: String(failure) });
+    }
+    done[location] = { ...swept, failed: failures.length };
+  }
+  const isWell = Object.values(done).every(({ failed }) => failed === 0);
+  return { ...jsonReply(done), status: isWell ? 200 : 500 };
+}

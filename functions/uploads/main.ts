@@ -3,4 +3,4 @@
 import { openServices } from '../open-services.ts';
 import { runStreaming } from '../streaming.ts';
 
-runStreaming('uploads', openServices);
+void runStreaming('uploads', openServices);

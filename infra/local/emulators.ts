@@ -10,6 +10,8 @@ export async function prepareTopic(environment: Environment): Promise<void> {
   const answer = await fetch(`http://${host}/v1/projects/${project}/topics/${topic}`, {
     method: 'PUT',
     signal: AbortSignal.timeout(10_000),
+  }).catch((cause: unknown) => {
+    throw new Error(`the emulator of Pub/Sub does not answer at ${host}`, { cause });
   });
   await answer.body?.cancel();
   // 409: it is there already.

@@ -1,6 +1,7 @@
 // The laptop's load balancer: one HTTP server before all functions.
 
 import { loadActions } from '#functions/actions.ts';
+import { observeRefused } from '#functions/observe.ts';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { type RunningServer, startServer } from '#shared/http/server.ts';
@@ -14,5 +15,6 @@ export async function startGateway(
   { host, port }: { host: string; port: number },
 ): Promise<RunningServer> {
   await loadActions();
-  return startServer(serve(services), { host, port, http2: false, stopMs });
+  const refused = observeRefused(services.observe);
+  return startServer(serve(services), { host, port, http2: false, stopMs, refused });
 }

@@ -4,11 +4,13 @@
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { readGiven } from '#functions/google.ts';
 import { functionSettings } from '#functions/settings.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
 import { sha256 } from '#shared/auth/robots.ts';
 import { startServer } from '#shared/http/server.ts';
 import { stderrLog } from '#shared/log.ts';
+import { headerBytesMax } from '#shared/oci/limits.ts';
 import type { Environment } from '#shared/settings.ts';
 import { prepareTopic } from './emulators.ts';
 import { type FunctionProcess, startProcesses } from './processes.ts';
@@ -24,8 +26,7 @@ const root = join(import.meta.dirname, '../..');
 const stopMs = 60 * 1000;
 
 /** Of the environment, what is every process's, whatever it does. */
-const passedOn =
-  /^(PATH|HOME|TMPDIR|NODE_.*|GOOGLE_APPLICATION_CREDENTIALS|METADATA_.*|.*_EMULATOR_HOST)$/;
+const passedOn = /^(PATH|HOME|TMPDIR|GOOGLE_APPLICATION_CREDENTIALS|METADATA_.*|.*_EMULATOR_HOST)$/;
 
 /** Starts; on failure says why on standard error and ends with 1. */
 export async function main(): Promise<void> {
@@ -33,6 +34,8 @@ export async function main(): Promise<void> {
     const settings = readSettings(process.env);
     const { variables, newPassword } = await prepareSecrets(settings);
     const environment = { ...variables, ...process.env };
+    // What is missing or wrong is told here, and not by each process.
+    for (const name of targetNames) readGiven(name, environment);
     await prepareTopic(environment);
     const processes = await startProcesses(commandsFor(environment), stderrLog);
     const schedule = startSchedule(processes.portOf, stderrLog);
@@ -87,7 +90,12 @@ function argumentsFor(name: TargetName): readonly string[] {
 
 /** What the function is given in the cloud, and no other function's secrets. */
 function environmentFor(name: TargetName, environment: Environment): Record<string, string> {
-  const given: Record<string, string> = { FUNCTION_TARGET: name, NODE_ENV: 'production' };
+  const given: Record<string, string> = {
+    FUNCTION_TARGET: name,
+    NODE_ENV: 'production',
+    NODE_OPTIONS: `--max-http-header-size=${headerBytesMax}`,
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
+  };
   for (const [variable, value] of Object.entries(environment)) {
     if (value !== undefined && passedOn.test(variable)) given[variable] = value;
   }

@@ -2,17 +2,11 @@
 // function that answers it, which is another process here. Bodies pass through as they come, both ways.
 
 import { once } from 'node:events';
-import {
-  Agent,
-  type ClientRequest,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  request,
-} from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { routes } from '#functions/routes.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
-import { errorReply, type Reply, writeReply } from '#shared/http/reply.ts';
+import { errorReply, type Reply, type ReplyHeaders, writeReply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 
 /** What one hop says to the next, and is not passed on (RFC 9110 section 7.6.1). */
@@ -138,12 +132,17 @@ function headersFor({ rawHeaders, headers, socket }: Incoming): string[] {
   return passed;
 }
 
-function headersOf({ headers }: IncomingMessage): Record<string, string | number | undefined> {
-  const passed: OutgoingHttpHeaders = { ...headers };
-  for (const name of hopHeaders) delete passed[name];
-  const length = headers['content-length'];
-  if (length !== undefined) passed['content-length'] = Number(length);
-  return passed as Record<string, string | number | undefined>;
+/** The function's headers, written as it wrote them. */
+function headersOf({ rawHeaders }: IncomingMessage): ReplyHeaders {
+  const passed: Record<string, string | number> = {};
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(at, at + 2);
+    const lower = name.toLowerCase();
+    if (lower === 'content-length') passed[name] = Number(value);
+    // Each connection has its own date.
+    else if (lower !== 'date' && !hopHeaders.has(lower)) passed[name] = value;
+  }
+  return passed;
 }
 
 function unavailable(name: string): Reply {

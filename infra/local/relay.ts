@@ -17,7 +17,7 @@ export interface LocalRelay {
 }
 
 /** The changes of this long are published together. */
-const soonMs = 50;
+const soonMs = 100;
 const sweepMs = 30_000;
 
 /** Starts with what is left from before. */
@@ -41,9 +41,11 @@ export function startRelay(options: {
       log('WARNING', 'an event was not taken', { endpoint: to, orderingKey, times, error: why });
     },
   });
+  // One process has the data to itself.
+  const services = { documents, clock, events, alone: true };
   const sweep = async () => {
     try {
-      const { failures, more } = await sweepOutbox({ documents, clock, events }, location);
+      const { failures, more } = await sweepOutbox(services, location);
       for (const error of failures)
         log('ERROR', 'events were not published', { error: describe(error) });
       if (more) wake();

@@ -134,13 +134,16 @@ export class PushSubscription {
     } catch (error) {
       this.#holdBack(orderingKey, error);
     }
-    await documents
-      .transact(async (transaction) => {
-        for (const key of taken) transaction.delete(key);
-      })
-      .catch((error: unknown) => this.#holdBack(orderingKey, error));
+    await this.#remove(taken).catch((error: unknown) => this.#holdBack(orderingKey, error));
     this.#busy.delete(orderingKey);
     this.wake();
+  }
+
+  async #remove(taken: readonly Key[]): Promise<void> {
+    if (taken.length === 0) return;
+    await this.#options.documents.transact(async (transaction) => {
+      for (const key of taken) transaction.delete(key);
+    });
   }
 
   /** @throws Error when it is not answered 2xx in time */

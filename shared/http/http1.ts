@@ -7,11 +7,23 @@ import { errorEnvelope, RegistryError } from '../oci/errors.ts';
 import { headerBytesMax, headersMs, idleMs, lastWordMs, silenceMs } from '../oci/limits.ts';
 import type { Handler } from './message.ts';
 
+/** What was answered where no request came to be one. */
+export interface Refused {
+  readonly requestId: string;
+  readonly status: number;
+  /** Of the answer's body. */
+  readonly bytesSent: number;
+}
+
 /**
  * A server that does not listen yet.
  * @param handler must not reject
+ * @param told is told of what the handler never sees
  */
-export function createHttp1Server(handler: Handler): Server {
+export function createHttp1Server(
+  handler: Handler,
+  told: (refused: Refused) => void = () => undefined,
+): Server {
   /** What each connection was last asked: with pipelining, earlier answers are done before this one's. */
   const last = new WeakMap<Duplex, ServerResponse>();
   const answer: RequestListener = (request, response) => {
@@ -36,14 +48,16 @@ export function createHttp1Server(handler: Handler): Server {
   // nothing that an answer would not tell.
   server.on('checkContinue', answer);
   server.on('checkExpectation', answer);
-  server.on('connect', (_, socket) => refuse(socket, '405 Method Not Allowed', tunnelRefused));
+  server.on('connect', (_, socket) =>
+    refuse(socket, '405 Method Not Allowed', tunnelRefused, told),
+  );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = last.get(socket);
     // Behind a whole request: its answer is not cut into. In the midst of one: it is not answered twice.
     if (response?.req.complete === true && !response.writableFinished) {
-      response.once('close', () => refuseMalformed(error, socket));
+      response.once('close', () => refuseMalformed(error, socket, told));
     } else if (response?.req.complete === false && response.headersSent) socket.destroy();
-    else refuseMalformed(error, socket);
+    else refuseMalformed(error, socket, told);
   });
   // Who has sent all and ends his side still reads the answer. Node keeps this one switch off the options.
   Object.assign(server, { httpAllowHalfOpen: true });
@@ -56,23 +70,32 @@ const tunnelRefused = new RegistryError('UNSUPPORTED', {
 });
 
 /** Answers what is not HTTP, or has more headers than `headerBytesMax`. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+function refuseMalformed(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  told: (refused: Refused) => void,
+): void {
   if (error.code === 'ECONNRESET') socket.destroy();
   else if (error.code === 'HPE_HEADER_OVERFLOW') {
     const message = `the headers are larger than ${headerBytesMax} bytes`;
     const refusal = new RegistryError('SIZE_INVALID', { message });
-    refuse(socket, '431 Request Header Fields Too Large', refusal);
+    refuse(socket, '431 Request Header Fields Too Large', refusal, told);
   } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     const message = 'the request did not come to its end in time';
-    refuse(socket, '408 Request Timeout', new RegistryError('SIZE_INVALID', { message }));
+    refuse(socket, '408 Request Timeout', new RegistryError('SIZE_INVALID', { message }), told);
   } else {
     const message = 'this is not a request in HTTP/1.1';
-    refuse(socket, '400 Bad Request', new RegistryError('SIZE_INVALID', { message }));
+    refuse(socket, '400 Bad Request', new RegistryError('SIZE_INVALID', { message }), told);
   }
 }
 
 /** Writes an answer in the registry's own form where no request came to be one, and ends the connection. */
-function refuse(socket: Duplex, status: string, refusal: RegistryError): void {
+function refuse(
+  socket: Duplex,
+  status: string,
+  refusal: RegistryError,
+  told: (refused: Refused) => void,
+): void {
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -87,6 +110,7 @@ function refuse(socket: Duplex, status: string, refusal: RegistryError): void {
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  told({ requestId: id, status: Number.parseInt(status, 10), bytesSent: Buffer.byteLength(body) });
   // A moment to read why; then it is over, whether or not the other side ends its own.
   setTimeout(() => socket.destroy(), lastWordMs).unref();
 }

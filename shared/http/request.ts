@@ -84,11 +84,13 @@ function parseHost({ headers, rawHeaders }: Incoming): string {
     const [name = '', value = ''] = [rawHeaders[at]?.toLowerCase(), rawHeaders[at + 1]];
     if (name === 'host' || name === ':authority') hosts[name].push(value.toLowerCase());
   }
-  const host = hosts[':authority'][0] ?? headers.host?.toLowerCase() ?? '';
+  const [authority] = hosts[':authority'];
+  const host = authority ?? headers.host?.toLowerCase() ?? '';
   if (!hostPattern.test(host)) {
     throw new RegistryError('NAME_INVALID', { message: 'the Host header must be a host name' });
   }
-  if (hosts.host.length <= 1 && (hosts.host[0] ?? host) === host) return host;
+  const isSaidOnce = hosts.host.length <= 1 && hosts[':authority'].length <= 1;
+  if (isSaidOnce && (hosts.host[0] ?? host) === host) return host;
   throw new RegistryError('NAME_INVALID', { message: 'there must be one Host header only' });
 }
 

@@ -3,7 +3,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { headersMs } from '../oci/limits.ts';
-import { createHttp1Server } from './http1.ts';
+import { createHttp1Server, type Refused } from './http1.ts';
 import { createHttp2Connections, type Http2Connections } from './http2.ts';
 import type { Handler } from './message.ts';
 
@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly http2: boolean;
   /** How long requests in flight may go on once the server is told to stop. */
   readonly stopMs: number;
+  /** Is told of what was refused before it was a request, and so never came to the handler. */
+  readonly refused?: ((refused: Refused) => void) | undefined;
 }
 
 /**
@@ -30,9 +32,9 @@ export interface ServerOptions {
  */
 export async function startServer(
   handler: Handler,
-  { host, port, http2, stopMs }: ServerOptions,
+  { host, port, http2, stopMs, refused }: ServerOptions,
 ): Promise<RunningServer> {
-  const server = createHttp1Server(handler);
+  const server = createHttp1Server(handler, refused);
   const connections = http2 ? speakHttp2(server, handler) : undefined;
   await listen(server, host, port);
   return {

@@ -30,6 +30,9 @@ export const referrerAnnotationsBytesMax = 512 * 1024;
 /** A config blob that is read for the image's platform and creation time. Larger ones are not looked into. */
 export const configBytesMax = 1024 * 1024;
 
+/** Each part of a platform, as a config tells it: it is kept beside the manifest, for lists. */
+export const platformCharactersMax = 100;
+
 /** `?tag=` parameters of one manifest PUT. The specification: "registries MUST support … at least 10". */
 export const tagParametersMax = 100;
 
@@ -79,11 +82,11 @@ export const reviewsPerRunMax = 10_000;
 /** Of these, so many are read at once, of which the last may be due another day. */
 export const reviewsAtOnce = 50;
 
-/** Changes of one repository that are published in one call. Pub/Sub takes 1,000 and 10 MB. */
+/** Changes of one repository that are published in one call: read as at one moment. Pub/Sub takes 1,000 and 10 MB. */
 export const relayBatchMax = 400;
 
-/** Changes of one repository that one run of the relay publishes. */
-export const relayEntriesMax = 10_000;
+/** Such calls in one run of the relay. */
+export const relayBatchesMax = 25;
 
 /** How long a relay that says nothing keeps others from its repository: longer than one batch may take. */
 export const relayLeaseSeconds = 60;

@@ -70,6 +70,8 @@ export interface ByteRange {
  * - Where there is no room, `write` and `compose` reject with StoreFull, and reading goes on.
  * - A precondition that does not hold answers `undefined`, with nothing changed; the body has been
  *   read to its end and `verify` has passed all the same.
+ * - What rejects may have been done, where the answer to it was lost; and a write that was repeated for
+ *   that reason may answer as if it had met another's object, though it is its own.
  */
 export interface Blobs {
   write(

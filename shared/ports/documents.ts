@@ -57,7 +57,10 @@ export interface WriteOptions {
 export interface Reads {
   /** The document, or `undefined` when there is none or it has expired. */
   get(key: Key): Promise<Document | undefined>;
-  /** Documents in key order. Strongly consistent: it sees every write acknowledged before the call. */
+  /**
+   * Documents in key order. Strongly consistent: it sees every write acknowledged before the call. A limit of up to
+   * 1,000 is read as at one moment: beside a document it sees all that was committed before that one.
+   */
   list(options: ListOptions): Promise<Document[]>;
 }
 
@@ -84,7 +87,8 @@ export interface Transaction extends Reads {
  *   inserts into its range.
  * - All reads come before the first write (Firestore's rule; the embedded store enforces it too).
  * - The body may run more than once, so it changes nothing but through its transaction, and it calls
- *   no other store: a transaction is short.
+ *   no other store: a transaction is short. It may even run again after it was committed, where the
+ *   answer to that was lost, and then it finds its own writes.
  * - When `transact` resolves, the writes are durable, power loss included. When it rejects, nothing
  *   was written, unless the store is far away and did not answer: then all may be, or nothing.
  *   Where there is no room it rejects with StoreFull, and reading goes on.

@@ -12,8 +12,8 @@ export interface EventMessage {
  * - When `publish` resolves, every message of the call is kept until each subscriber took it, or for a week.
  *   So it does not wait for subscribers, and one that is away keeps nothing from others. To a topic that
  *   nobody subscribes to, messages are published and gone.
- * - When it rejects, none, some or all of them may be: whoever calls again publishes them again. It does one
- *   or the other within half a minute, whatever is at the other end.
+ * - When it rejects, none of them, the first ones or all may be: whoever calls again publishes them again. It
+ *   does one or the other within half a minute, whatever is at the other end.
  * - Delivery is at least once.
  * - Messages of one ordering key, in the order of a call and of calls one after another, are first delivered in
  *   that order. A message that a subscriber refuses holds up that subscriber's later ones of its key, and no others.

@@ -1,7 +1,7 @@
 // What an image's config tells of it: read once, when the manifest is pushed.
 
 import * as v from 'valibot';
-import { configBytesMax } from '../oci/limits.ts';
+import { configBytesMax, platformCharactersMax } from '../oci/limits.ts';
 import type { Manifest } from '../oci/manifest.ts';
 import { isImageConfig } from '../oci/media-types.ts';
 import { gather } from '../ports/blobs.ts';
@@ -10,12 +10,18 @@ import { findLink } from './links.ts';
 import type { ManifestSummary } from './records.ts';
 import type { Store } from './store.ts';
 
+/** Such as `linux`, `amd64`, `v8`. */
+const platformPart = v.optional(
+  v.pipe(v.string(), v.regex(/^[\x20-\x7e]*$/), v.maxLength(platformCharactersMax)),
+);
 const configSchema = v.object({
   created: v.optional(v.string()),
-  os: v.optional(v.string()),
-  architecture: v.optional(v.string()),
-  variant: v.optional(v.string()),
+  os: platformPart,
+  architecture: platformPart,
+  variant: platformPart,
 });
+
+type Described = Pick<ManifestSummary, 'created' | 'platform'>;
 
 /**
  * When the image was built and for what platform. Nothing where there is no config, where it is larger
@@ -25,7 +31,7 @@ export async function readConfig(
   store: Store,
   repository: Repository,
   { config }: Manifest,
-): Promise<Pick<ManifestSummary, 'created' | 'platform'>> {
+): Promise<Described> {
   if (config === undefined || !isImageConfig(config.mediaType) || config.size > configBytesMax) {
     return {};
   }
@@ -33,7 +39,11 @@ export async function readConfig(
   if (link === undefined || link.size > configBytesMax) return {};
   const object = await store.blobs.read(blobObject(repository, config.digest));
   if (object === undefined) return {};
-  const bytes = await gather(object.bytes);
+  return parseConfig(await gather(object.bytes));
+}
+
+/** What a config tells; nothing where it is none, or its platform is none that lists could show. */
+export function parseConfig(bytes: Buffer): Described {
   const parsed = v.safeParse(configSchema, parseJson(bytes));
   if (!parsed.success) return {};
   const { created, os, architecture, variant } = parsed.output;

@@ -29,9 +29,9 @@
 //
 // A manifest larger than its document may be is a blob of its repository, which it names itself.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Digest } from '../oci/digest.ts';
-import { projectOf, type RepositoryName, type Tag } from '../oci/reference.ts';
+import { parseRepositoryName, projectOf, type RepositoryName, type Tag } from '../oci/reference.ts';
 import type { ObjectName } from '../ports/blobs.ts';
 import type { Key } from '../ports/documents.ts';
 import type {
@@ -96,10 +96,7 @@ export const historyKey = (
   repository: Repository,
   tag: Tag,
   atMs: number,
-): KeyOf<TagHistoryRecord> => [
-  ...historyOf(repository, tag),
-  `${sortable(atMs)}-${randomBytes(6).toString('hex')}`,
-];
+): KeyOf<TagHistoryRecord> => [...historyOf(repository, tag), timeId(atMs)];
 
 export const linksOf = (repository: Repository): Key =>
   inProject(repository, 'links', repository.name);
@@ -193,8 +190,17 @@ export const outboxKeys = (
   atMs: number,
 ): ((place: number) => KeyOf<OutboxRecord>) => {
   const prefix = outboxOf(repository);
-  const id = `${sortable(atMs)}-${randomBytes(6).toString('hex')}`;
+  const id = timeId(atMs);
   return (place) => [...prefix, `${id}-${String(place).padStart(6, '0')}`];
+};
+/** The repository whose change an entry holds; `undefined` when it is no entry's key. */
+export const repositoryOfEntry = (key: Key): Repository | undefined => {
+  const [location = '', project, kind, shard, text = ''] = key;
+  const name = parseRepositoryName(text);
+  if (project !== every || kind !== 'outbox' || key.length !== 6 || name === undefined) {
+    return undefined;
+  }
+  return shardOf(name) === shard ? repositoryAt(location, name) : undefined;
 };
 /** After all entries of a repository, and before the next repository's. */
 export const endOfOutbox = (repository: Repository): Key => [...outboxOf(repository), '~'];
@@ -228,6 +234,9 @@ export const partObject = (
 ): ObjectName => [location, project, 'parts', session, part];
 /** A new part's: no two writers ever write the same one. */
 export const newPartId = (): string => randomBytes(9).toString('base64url');
+
+/** A new id, in the order of its time. Node keeps random bytes at hand for UUIDs alone, whose last 12 digits are random. */
+const timeId = (atMs: number): string => `${sortable(atMs)}-${randomUUID().slice(-12)}`;
 
 /** A time as text whose order is the time's. */
 export function sortable(ms: number): string {

@@ -65,8 +65,12 @@ async function tagged(
 ): Promise<Descriptor[]> {
   const tag = referrersTag(subject);
   const index = await lookForManifest(store, repository, { kind: 'tag', tag });
-  if (index === undefined || !isIndex(index.mediaType)) return [];
-  const parsed = v.safeParse(taggedSchema, JSON.parse(Buffer.from(index.bytes).toString('utf8')));
+  return index !== undefined && isIndex(index.mediaType) ? parseTagged(index.bytes) : [];
+}
+
+/** What an index names, which was taken as a manifest. */
+export function parseTagged(bytes: Uint8Array): Descriptor[] {
+  const parsed = v.safeParse(taggedSchema, JSON.parse(Buffer.from(bytes).toString('utf8')));
   if (!parsed.success) return [];
   return parsed.output.manifests.map(({ mediaType, digest, size, artifactType, annotations }) => ({
     mediaType,

@@ -18,7 +18,7 @@
 // once more at worst, and then finds that the lease is another's.
 
 import { randomUUID } from 'node:crypto';
-import { relayBatchMax, relayEntriesMax, relayLeaseSeconds } from '../oci/limits.ts';
+import { relayBatchesMax, relayBatchMax, relayLeaseSeconds } from '../oci/limits.ts';
 import type { Document } from '../ports/documents.ts';
 import type { Events } from '../ports/events.ts';
 import { outboxOf, type Repository, relayKey } from './layout.ts';
@@ -30,6 +30,8 @@ export interface RelayServices extends Pick<Store, 'documents' | 'clock'> {
   readonly events: Events;
   /** {@link eventsTopic} when left out. */
   readonly topic?: string | undefined;
+  /** No other relay can be at these documents: then there are no leases. False when left out. */
+  readonly alone?: boolean | undefined;
 }
 
 /** What subscribers of gcr.io listen to. */
@@ -38,11 +40,11 @@ export const eventsTopic = 'gcr';
 export interface RelayLimits {
   /** Messages in one call. */
   readonly batchMax: number;
-  /** Messages in one run. */
-  readonly entriesMax: number;
+  /** Calls in one run. */
+  readonly batchesMax: number;
 }
 
-export const relayLimits: RelayLimits = { batchMax: relayBatchMax, entriesMax: relayEntriesMax };
+const usualLimits: RelayLimits = { batchMax: relayBatchMax, batchesMax: relayBatchesMax };
 
 export interface Relayed {
   readonly published: number;
@@ -58,18 +60,18 @@ export interface Relayed {
 export async function relayRepository(
   services: RelayServices,
   repository: Repository,
-  limits: RelayLimits = relayLimits,
+  limits: RelayLimits = usualLimits,
 ): Promise<Relayed> {
   const owner = randomUUID();
   let published = 0;
-  // Looked at once more after the lease was given up: who was woken meanwhile found it held, and has gone.
-  while (await isPending(services, repository)) {
-    if (published >= limits.entriesMax) return { published, more: true };
+  for (let batches = 0; batches < limits.batchesMax; batches += 1) {
+    // Once more after the lease was given up: who was woken meanwhile found it held, and has gone.
+    if (!(await isPending(services, repository))) return { published, more: false };
     const until = await takeLease(services, repository, owner);
-    if (until === undefined) break;
-    published += await relayBatch(services, repository, { owner, until, limits });
+    if (until === undefined) return { published, more: false };
+    published += await relayBatch(services, repository, { owner, until }, limits.batchMax);
   }
-  return { published, more: false };
+  return { published, more: true };
 }
 
 async function isPending({ documents }: RelayServices, repository: Repository): Promise<boolean> {
@@ -80,12 +82,13 @@ async function isPending({ documents }: RelayServices, repository: Repository): 
 async function relayBatch(
   services: RelayServices,
   repository: Repository,
-  lease: { readonly owner: string; readonly until: number; readonly limits: RelayLimits },
+  lease: { readonly owner: string; readonly until: number },
+  batchMax: number,
 ): Promise<number> {
   const { clock, events, topic = eventsTopic } = services;
   let published: readonly Document[] = [];
   try {
-    const batch = await oldestEntries(services, repository, lease.limits.batchMax);
+    const batch = await oldestEntries(services, repository, batchMax);
     // Who was frozen until now begins anew: others may have published these meanwhile.
     if (batch.length > 0 && clock.now() < lease.until) {
       const orderingKey = `${repository.location}/${repository.name}`;
@@ -103,9 +106,9 @@ async function relayBatch(
  * The oldest entries of a repository in the order of their commits, the changes of one transaction in theirs.
  *
  * A list is in the order of the keys, which begin with the time by the clock of the instance that wrote them:
- * nearly the order of the commits, but not quite. So all pages are looked through where there are several, and what
- * was committed after the youngest of the first page is left for the next time: a page that was read
- * earlier may lack what was committed before it.
+ * nearly the order of the commits, but not quite. So where there are several pages, all are looked through for
+ * the oldest. That they are read one after another does no harm: what is committed after the first page was read is
+ * younger than all that are on it, and they are as many as are wanted.
  */
 async function oldestEntries(
   { documents }: RelayServices,
@@ -115,11 +118,9 @@ async function oldestEntries(
   const prefix = outboxOf(repository);
   let page = await documents.list({ prefix, limit });
   let oldest = inCommitOrder(page);
-  const horizon = oldest.at(-1)?.committedAt ?? 0;
   while (page.length === limit) {
     page = await documents.list({ prefix, limit, after: page.at(-1)?.key });
-    const seenByAll = page.filter(({ committedAt }) => committedAt <= horizon);
-    oldest = inCommitOrder([...oldest, ...seenByAll]).slice(0, limit);
+    oldest = inCommitOrder([...oldest, ...page]).slice(0, limit);
   }
   return oldest;
 }
@@ -131,11 +132,12 @@ function inCommitOrder(entries: readonly Document[]): Document[] {
 }
 
 /** @returns until when the lease is the owner's, milliseconds since 1970; `undefined` while it is another's */
-function takeLease(
-  { documents, clock }: RelayServices,
+async function takeLease(
+  { documents, clock, alone }: RelayServices,
   repository: Repository,
   owner: string,
 ): Promise<number | undefined> {
+  if (alone) return Number.POSITIVE_INFINITY;
   return documents.transact(async (transaction) => {
     const lease = await read(transaction, relayKey(repository));
     const now = clock.now();
@@ -148,13 +150,13 @@ function takeLease(
 
 /** Removes what was published, and gives the lease up if it is still the owner's. */
 async function settle(
-  { documents }: RelayServices,
+  { documents, alone }: RelayServices,
   repository: Repository,
   owner: string,
   published: readonly Document[],
 ): Promise<void> {
   await documents.transact(async (transaction) => {
-    const lease = await read(transaction, relayKey(repository));
+    const lease = alone ? undefined : await read(transaction, relayKey(repository));
     for (const { key } of published) transaction.delete(key);
     if (lease?.owner === owner) transaction.delete(relayKey(repository));
   });

@@ -2,7 +2,7 @@
 
 import { type Algorithm, algorithmOf, type Digest, digestOf, startHash } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
-import type { Document, Key } from '../ports/documents.ts';
+import type { Document, Key, Transaction } from '../ports/documents.ts';
 import {
   blobKey,
   blobLinkKey,
@@ -19,6 +19,7 @@ import {
   type BlobRecord,
   type ManifestRecord,
   read,
+  readAll,
   type TagRecord,
 } from './records.ts';
 import type { Store } from './store.ts';
@@ -41,6 +42,14 @@ export interface Verified {
 
 const documentsPerPage = 500;
 
+/** Kinds of documents that go with a manifest, in one transaction: their key ends in its digest. */
+const goWithManifest: ReadonlySet<string> = new Set([
+  'blobManifests',
+  'parents',
+  'referrers',
+  'summaries',
+]);
+
 /**
  * Verifies a location, document by document, in the order of their keys. Reads every blob once.
  * Nothing may write meanwhile: what changes while it is looked at would be told as damage.
@@ -51,8 +60,9 @@ export async function* verifyAll(
   location: string,
   verified: Verified,
 ): AsyncGenerator<Damage> {
+  const lost = new Set<string>();
   for await (const { key, value } of documentsOf(store, [location])) {
-    const [, project = '', kind, name = '', last = ''] = key;
+    const [, project = '', kind = '', name = '', last = ''] = key;
     const repository = repositoryAt(location, name as RepositoryName);
     if (kind === 'blobs') {
       // The name of any repository of the project leads to the project's blobs.
@@ -66,6 +76,8 @@ export async function* verifyAll(
     } else if (kind === 'tags') {
       verified.tags += 1;
       yield* verifyTag(store, repository, last, value as TagRecord);
+    } else if (goWithManifest.has(kind)) {
+      yield* verifyThere(store, repository, key.at(-1) as Digest, lost);
     }
   }
 }
@@ -135,10 +147,20 @@ async function setBlobAside(store: Store, inProject: Repository, digest: Digest)
       prefix: blobLinksOf(inProject, digest),
       limit: Number.MAX_SAFE_INTEGER,
     });
-    for (const { key } of links) {
-      const holder = { ...inProject, name: key.at(-1) as RepositoryName };
+    const holders = links.map(({ key }) => ({
+      ...inProject,
+      name: key.at(-1) as RepositoryName,
+    }));
+    const keys = holders.map((holder) => manifestKey(holder, digest));
+    const manifests = await readAll(transaction, keys);
+    for (const [at, holder] of holders.entries()) {
       transaction.delete(linkKey(holder, digest));
       transaction.delete(blobLinkKey(holder, digest));
+      const manifest = manifests[at];
+      // A large manifest whose bytes these were: a push would not bring back what is recorded.
+      if (manifest !== undefined && manifest.bytes === undefined) {
+        deleteManifestRecords(transaction, holder, digest);
+      }
     }
     transaction.delete(blobKey(inProject, digest));
   });
@@ -178,11 +200,7 @@ async function* verifyManifest(
     yield {
       problem: `the manifest ${digest} of ${repository.name} is damaged`,
       repositories,
-      setAside: () =>
-        documents.transact(async (transaction) => {
-          transaction.delete(manifestKey(repository, digest));
-          transaction.delete(summaryKey(repository, digest));
-        }),
+      setAside: () => setManifestAside(documents, repository, digest),
     };
   }
   for (const blob of blobs) {
@@ -192,13 +210,54 @@ async function* verifyManifest(
   }
 }
 
+/**
+ * That the manifest is there which a document goes with. A child that was deleted is none of these: what went with it
+ * has gone with it. @param lost those that were told already
+ */
+async function* verifyThere(
+  { documents }: Store,
+  repository: Repository,
+  digest: Digest,
+  lost: Set<string>,
+): AsyncGenerator<Damage> {
+  const known = `${repository.name} ${digest}`;
+  if (lost.has(known)) return;
+  if ((await read(documents, manifestKey(repository, digest))) !== undefined) return;
+  lost.add(known);
+  yield {
+    problem: `the manifest ${digest} of ${repository.name} is lost: push it again`,
+    repositories: [repository.name],
+    setAside: () => setManifestAside(documents, repository, digest),
+  };
+}
+
+/** What goes with it stays: it tells that the manifest is lost until it is pushed again. */
+function setManifestAside(
+  documents: Store['documents'],
+  repository: Repository,
+  digest: Digest,
+): Promise<void> {
+  return documents.transact(async (transaction) =>
+    deleteManifestRecords(transaction, repository, digest),
+  );
+}
+
+function deleteManifestRecords(
+  transaction: Transaction,
+  repository: Repository,
+  digest: Digest,
+): void {
+  transaction.delete(manifestKey(repository, digest));
+  transaction.delete(summaryKey(repository, digest));
+}
+
 async function* verifyTag(
   { documents }: Store,
   repository: Repository,
   tag: string,
   { digest }: TagRecord,
 ): AsyncGenerator<Damage> {
-  if ((await read(documents, summaryKey(repository, digest))) !== undefined) return;
+  if ((await read(documents, manifestKey(repository, digest))) !== undefined) return;
   const problem = `the tag ${tag} of ${repository.name} points at ${digest}, which is not there: push it again`;
   yield { problem, repositories: [repository.name] };
 }

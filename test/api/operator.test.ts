@@ -1,23 +1,47 @@
 // What who looks after the registry sees: health, readiness, figures, and one line a request.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServedRequest } from '#functions/observe.ts';
 import { createRobot } from '#shared/auth/robots.ts';
 import { startBerth } from '#test/support/berth.ts';
-import { type Call, pushAll, sendAll, useRegistry } from '#test/support/calls.ts';
-import { imageManifest } from '#test/support/manifests.ts';
+import {
+  type Call,
+  openUpload,
+  pushAll,
+  pushBlob,
+  sendAll,
+  useRegistry,
+} from '#test/support/calls.ts';
+import { imageManifest, randomBlob } from '#test/support/manifests.ts';
+import { adminBasic } from '#test/support/registry.ts';
+import { sendBytes } from '#test/support/wire.ts';
 
 const registry = useRegistry({ anonymousPull: new Set(['open']) });
 
 const send = (call: Call) => sendAll(registry().url, [call]);
 
-/** What the last request was seen as; a client has its answer a moment before the request is over. */
-async function lastServed(): Promise<ServedRequest> {
-  const count = registry().served.length;
-  for (let tries = 0; tries < 100 && registry().served.length === count; tries += 1) await sleep(2);
-  return registry().served.at(-1) ?? assert.fail('no request was seen');
+/** What the next request is seen as; a client has its answer a moment before the request is over. */
+function lastServed(): Promise<ServedRequest> {
+  return servedAfter(registry().served.length);
+}
+
+/** What is seen when so many have been seen. */
+async function servedAfter(count: number): Promise<ServedRequest> {
+  for (let tries = 0; tries < 1000 && registry().served.length === count; tries += 1)
+    await sleep(2);
+  return registry().served[count] ?? assert.fail('no request was seen');
+}
+
+/** Has all that was answered be seen. @returns how many there have been by then */
+async function allSeen(): Promise<number> {
+  const last: Call = { method: 'GET', path: '/v2/', expect: { status: 200 } };
+  const id = (await send({ ...last, keep: { id: 'X-Request-Id' } })).get('id');
+  while (registry().served.at(-1)?.requestId !== id) await sleep(2);
+  return registry().served.length;
 }
 
 it('health and readiness are told to anyone, and are not to be kept', async () => {
@@ -29,25 +53,56 @@ it('health and readiness are told to anyone, and are not to be kept', async () =
   }
 });
 
-it('is not ready when a store does not answer, and is in health all the same', async () => {
-  const { services } = registry();
-  const { list } = services.documents;
-  services.documents.list = async () => {
+/** Has a store fail at what it is asked for. @returns what mends it */
+function breakStore<Store extends object>(store: Store, asked: keyof Store): () => void {
+  const works = store[asked];
+  const fails = async () => {
     throw new Error('the disk has gone');
   };
-  try {
-    await send({
+  Object.assign(store, { [asked]: fails });
+  return () => Object.assign(store, { [asked]: works });
+}
+
+for (const [store, broken] of [
+  ['documents', () => breakStore(registry().services.documents, 'list')],
+  ['blobs', () => breakStore(registry().services.blobs, 'stat')],
+] as const) {
+  it(`is not ready when the store of ${store} does not answer, and is in health all the same`, async () => {
+    const mend = broken();
+    const ready: Call = {
       method: 'GET',
       path: '/readyz',
       authorization: null,
-      expect: { status: 503, body: 'a store does not answer\n' },
-    });
-    await send({ method: 'GET', path: '/healthz', expect: { status: 200 } });
-  } finally {
-    services.documents.list = list;
-  }
-  assert.match(registry().logged.at(-1) ?? '', /a store does not answer.*the disk has gone/);
-});
+      expect: { status: 200 },
+    };
+    try {
+      const body = 'a store does not answer\n';
+      await send({ ...ready, expect: { status: 503, body } });
+      await send({ method: 'GET', path: '/healthz', expect: { status: 200 } });
+    } finally {
+      mend();
+    }
+    assert.match(registry().logged.at(-1) ?? '', /a store does not answer.*the disk has gone/);
+    await send(ready);
+  });
+}
+
+for (const [what, bytes, status] of [
+  ['a tunnel', 'CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere\r\n\r\n', 405],
+  ['what is no HTTP', 'hello\r\n\r\n', 400],
+  ['headers without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, 431],
+] as const) {
+  it(`${what} is told as a request is, by the id that it was answered with`, async () => {
+    const answer = await sendBytes(registry().url, bytes);
+    assert.equal(answer.status, status);
+    const [, requestId] = /^X-Request-Id: (\S+)\r?$/m.exec(answer.head) ?? [];
+    const told = registry().served.filter((served) => served.requestId === requestId);
+    assert.deepEqual(
+      told.map((served) => [served.status, served.route, served.bytesSent]),
+      [[status, 'none', answer.body.length]],
+    );
+  });
+}
 
 it('figures are for the admin, by password and by token, and for nobody else', async () => {
   const { username, secret } = await createRobot(registry().services, {
@@ -109,7 +164,7 @@ it('figures count each request by route, method and status, and the bytes of bot
 it('a request is seen with its route, name, status, bytes and actor, also one that was refused', async () => {
   const image = imageManifest();
   await sendAll(registry().url, pushAll('open/seen', image, 'v1'));
-  await lastServed();
+  await allSeen();
   const rows: { call: Omit<Call, 'expect'>; seen: Partial<ServedRequest> }[] = [
     {
       call: { method: 'GET', path: '/v2/open/seen/manifests/v1' },
@@ -165,6 +220,46 @@ it('a request is seen with its route, name, status, bytes and actor, also one th
     }
   }
 });
+
+it('a request whose client goes away is seen once, as broken off, and as answered only if it was', async () => {
+  const blob = randomBlob(32 * 1024 * 1024);
+  await sendAll(registry().url, [pushBlob('open/left', blob)]);
+  const upload = (await sendAll(registry().url, [openUpload('open/left')])).get('upload') ?? '';
+  const waits = 'Content-Length: 2000\r\nExpect: 100-continue\r\n';
+  const rows = [
+    { line: `PATCH ${upload}`, headers: waits, body: 'x'.repeat(1000), status: 499 },
+    { line: `PUT ${upload}&digest=${blob.digest}`, headers: waits, body: 'x', status: 499 },
+    { line: 'PUT /v2/open/left/manifests/v1', headers: waits, body: '{', status: 499 },
+    // Its answer begins, and then nobody reads it.
+    { line: `GET /v2/open/left/blobs/${blob.digest}`, headers: '', body: '', status: 200 },
+  ];
+  for (const { line, headers, body, status } of rows) {
+    const count = await allSeen();
+    await leave(
+      `${line} HTTP/1.1\r\nHost: x\r\nAuthorization: ${adminBasic}\r\n${headers}\r\n`,
+      body,
+    );
+    const served = await servedAfter(count);
+    assert.deepEqual([served.aborted, served.status], [true, status], line);
+    assert.ok(served.bytesReceived <= body.length, `${served.bytesReceived} bytes were received`);
+    assert.ok(served.bytesSent < blob.bytes.length, `${served.bytesSent} bytes were sent`);
+    assert.equal(await allSeen(), count + 2, `${line} was seen more than once`);
+  }
+  assert.deepEqual(
+    registry().logged.filter((text) => text.includes('ERROR a request failed')),
+    [],
+  );
+});
+
+/** Sends a request's head, waits for the first word of an answer, sends more, and breaks the connection off. */
+async function leave(head: string, body: string): Promise<void> {
+  const { hostname, port } = new URL(registry().url);
+  const socket = connect(Number(port), hostname);
+  socket.write(head);
+  await once(socket, 'readable');
+  await new Promise<void>((resolve) => socket.write(body, () => resolve()));
+  socket.resetAndDestroy();
+}
 
 it('the process writes one line of JSON a request, and no secret', async () => {
   const berth = await startBerth();

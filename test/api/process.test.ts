@@ -78,6 +78,7 @@ describe('the process', () => {
     ['BERTH_DATA', ''],
     ['BERTH_ADMIN_PASSWORD', 'short'],
     ['BERTH_ANONYMOUS_PULL', 'Not/A Project'],
+    ['BERTH_PUSH_ENDPOINTS', 'localhost:8080'],
   ] as const) {
     it(`does not start with ${name}=${value || '(empty)'}, and names the setting`, () => {
       const { status, stderr } = spawnSync(process.execPath, [main, 'start'], {

@@ -79,6 +79,17 @@ const kinds: [string, (algorithm: Algorithm) => Manifest][] = [
         layers: [randomBlob(64, 'sha512')],
       }),
   ],
+  [
+    'an image whose config names no platform that could be shown',
+    (algorithm) => {
+      const config = JSON.stringify({
+        os: 'x'.repeat(1_000_000),
+        architecture: '\ud800',
+        algorithm,
+      });
+      return imageManifest({ algorithm, config: contentOf(config, mediaTypes.ociConfig) });
+    },
+  ],
   ['an image without layers', (algorithm) => imageManifest({ algorithm, layers: [] })],
   [
     'an image without the field mediaType',

@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFile, mkdtemp, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdtemp,
+  open,
+  readFile,
+  rm,
+  truncate,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -131,6 +140,24 @@ it('a manifest whose bytes were changed is told and never served, and can be pus
     ...pushAll(name, image, 'changed').map((call) => answered(call, { status: 201 })),
     { ...get(`/v2/${name}/manifests/changed`, 200), expect: { status: 200, body: image.bytes } },
   ]);
+  assert.equal(verify().status, 0);
+});
+
+it('documents of which SQLite says that they are damaged are told, beside all that can be read', async () => {
+  await serving((name) => pushAll(name, imageManifest(), 'read'));
+  const file = await open(join(dataDirectory, 'documents.sqlite'), 'r+');
+  // How many pages of the file are free, by its own head.
+  const [at, size] = [36, 4];
+  const { buffer } = await file.read(Buffer.alloc(size), 0, size, at);
+  const wrong = Buffer.alloc(size);
+  wrong.writeUInt32BE(buffer.readUInt32BE() + 7);
+  await file.write(wrong, 0, size, at);
+  const { status, lines } = verify();
+  await file.write(buffer, 0, size, at);
+  await file.close();
+  assert.equal(status, 1);
+  assert.match(lines.join('\n'), /^the documents are damaged: .*\n?Freelist: /);
+  assert.match(lines.at(-1) ?? '', /tags verified; \d+ damaged$/);
   assert.equal(verify().status, 0);
 });
 

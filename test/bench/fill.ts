@@ -9,6 +9,7 @@ import { type Digest, digestOf } from '#shared/oci/digest.ts';
 import { mediaTypes } from '#shared/oci/media-types.ts';
 import { parseReference, parseRepositoryName, type Tag } from '#shared/oci/reference.ts';
 import { systemClock } from '#shared/ports/clock.ts';
+import type { Documents } from '#shared/ports/documents.ts';
 import { type Repository, repositoryAt } from '#shared/registry/layout.ts';
 import { pushManifest } from '#shared/registry/manifests.ts';
 import { mountBlob } from '#shared/registry/mount.ts';
@@ -23,6 +24,9 @@ export interface Filling {
   readonly referrers: number;
 }
 
+/** The type of every tenth referrer. */
+export const rareType = 'application/vnd.example.sbom';
+
 /** Changes that are made side by side: they share a COMMIT. */
 const atOnce = 200;
 
@@ -35,7 +39,7 @@ export async function fill(dataDirectory: string, filling: Filling): Promise<Dig
     durable: false,
   });
   const blobs = await openFileBlobs({ directory: join(dataDirectory, 'blobs'), durable: false });
-  const store: Store = { documents, blobs, clock: systemClock };
+  const store: Store = { documents: withoutOutbox(documents), blobs, clock: systemClock };
   try {
     const image = await pushImage(store, repositoryOf('referred'));
     await sideBySide(filling.repositories, (at) => fillRepository(store, at, filling.tags));
@@ -44,6 +48,28 @@ export async function fill(dataDirectory: string, filling: Filling): Promise<Dig
   } finally {
     documents.close();
   }
+}
+
+/** What has been there for long was told long ago: a server would have all of it to tell at its start. */
+function withoutOutbox(documents: Documents): Documents {
+  return {
+    get: (key) => documents.get(key),
+    list: (options) => documents.list(options),
+    names: (options) => documents.names(options),
+    transact: (body) =>
+      documents.transact((transaction) =>
+        body({
+          get: (key) => transaction.get(key),
+          getAll: (keys) => transaction.getAll(keys),
+          list: (options) => transaction.list(options),
+          create: (key, value, options) => transaction.create(key, value, options),
+          set: (key, value, options) => {
+            if (key[2] !== 'outbox') transaction.set(key, value, options);
+          },
+          delete: (key) => transaction.delete(key),
+        }),
+      ),
+  };
 }
 
 interface Image {
@@ -80,7 +106,7 @@ async function fillRepository(store: Store, at: number, tags: number): Promise<v
 async function pushReferrer(store: Store, subject: Image, at: number): Promise<void> {
   const { digest, size } = subject;
   const fields = {
-    artifactType: 'application/vnd.example.signature',
+    artifactType: at % 10 === 0 ? rareType : 'application/vnd.example.signature',
     subject: { mediaType: mediaTypes.ociManifest, digest, size },
     annotations: { serial: String(at) },
   };

@@ -3,7 +3,7 @@
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Filling, fill } from './fill.ts';
+import { type Filling, fill, rareType } from './fill.ts';
 import { demand, perSecond } from './load.ts';
 import { head } from './pushes.ts';
 import { rows } from './rows.ts';
@@ -16,8 +16,11 @@ const sizes: readonly Filling[] = [
   { repositories: 100_000, tags: 10, referrers: 10_000 },
 ];
 
-/** Rows of the main table whose requests are answered from documents. */
-const again = rows.filter(({ name, kind }) => kind !== 'bytes' && !name.startsWith('10,000'));
+/** Of the rows that are about bytes, those that documents have a part in, or could. */
+const bytesAgain: readonly string[] = ['blob GET, 4 KiB', '512 MiB layer, docker'];
+
+/** Rows of the main table. */
+const again = rows.filter(({ name, kind }) => kind !== 'bytes' || bytesAgain.includes(name));
 
 interface Measure {
   readonly name: string;
@@ -46,6 +49,15 @@ const scattered = [
   anywhere('10 tags of a repository, anywhere', (filling) => `/v2/${grown(filling)}/tags/list`),
   anywhere('100 repositories, anywhere', (filling) => `/v2/_catalog?n=100&last=${grown(filling)}`),
   anywhere('referrers of one image, a page', (_, image) => `/v2/bench/referred/referrers/${image}`),
+  // Digests are spread evenly: seven of eight come before this one.
+  anywhere(
+    'referrers of one image, a late page',
+    (_, image) => `/v2/bench/referred/referrers/${image}?last=sha256:${'e'.padEnd(64, '0')}`,
+  ),
+  anywhere(
+    'referrers of one image, a page of one type',
+    (_, image) => `/v2/bench/referred/referrers/${image}?artifactType=${rareType}`,
+  ),
 ];
 
 /** Measures each size in turn. @param directory where the stores are made, and removed again */

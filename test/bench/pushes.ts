@@ -29,7 +29,7 @@ export function manifestPut(target: Target, reference: string, { bytes }: Blob):
 }
 
 /** Opens a session. @returns its path, ready for `digest=` to be added */
-async function openSession(connection: Connection, target: Target): Promise<string> {
+export async function openSession(connection: Connection, target: Target): Promise<string> {
   const request = head(
     target,
     'POST',
@@ -88,13 +88,18 @@ export async function pushImage(
 
 export type LayerSequence = 'docker' | 'podman' | 'containerd';
 
-/** A large layer: docker's PATCH is chunked, podman's has a length, containerd sends one PUT. */
+/**
+ * A large layer: HEAD and POST; then docker's PATCH is chunked, podman's has a length, containerd sends one PUT.
+ * docker looks again afterwards.
+ */
 export async function pushLayer(
   connection: Connection,
   target: Target,
   layer: Layer,
   sequence: LayerSequence,
 ): Promise<void> {
+  const look = head(target, 'HEAD', `/v2/${target.name}/blobs/${layer.digest}`);
+  await demand(connection, look, 404);
   const session = await openSession(connection, target);
   const length = `Content-Length: ${layer.size}\r\n`;
   const closing = (path: string) => `${path}&digest=${layer.digest}`;
@@ -112,6 +117,7 @@ export async function pushLayer(
   const [, next = ''] = /\r\nlocation: (\S+)/i.exec(answer) ?? [];
   const path = next.replace(/^https?:\/\/[^/]+/, '');
   await demand(connection, head(target, 'PUT', closing(path), 'Content-Length: 0\r\n'), 201);
+  if (sequence === 'docker') await demand(connection, look, 200);
 }
 
 async function expect(connection: Connection, status: number): Promise<string> {

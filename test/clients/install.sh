@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the clients that test/clients drives, on Debian. Does nothing where they are there.
+# Installs the clients that test/clients drives, and the front before them, on Debian. Does nothing where they are there.
 set -eu
 
 missing=
@@ -11,6 +11,9 @@ command -v docker >/dev/null 2>&1 || missing="$missing docker-cli"
 command -v containerd >/dev/null 2>&1 && command -v ctr >/dev/null 2>&1 || missing="$missing containerd"
 command -v podman >/dev/null 2>&1 || missing="$missing podman"
 command -v buildah >/dev/null 2>&1 || missing="$missing buildah"
+# The front that ends TLS, and what makes its certificate.
+command -v nghttpx >/dev/null 2>&1 || missing="$missing nghttp2-proxy"
+command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

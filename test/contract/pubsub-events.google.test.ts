@@ -5,45 +5,14 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { type Message, PubSub } from '@google-cloud/pubsub';
+import { PubSub } from '@google-cloud/pubsub';
 import { openPubSubEvents } from '#shared/google/pubsub-events.ts';
 import { startEmulator } from '#test/support/emulators.ts';
 import { Inbox } from '#test/support/inbox.ts';
+import { openTopic } from '#test/support/topic.ts';
 import { eventsContract } from './events.ts';
 
 const { skip } = await startEmulator('pubsub');
-
-/** A project of its own, with a topic that is subscribed to by each inbox, and one by nobody. */
-async function openTopic(inboxes: readonly Inbox[]) {
-  const projectId = `berth-${randomUUID()}`;
-  const pubsub = new PubSub({ projectId });
-  const topic = 'gcr';
-  const deserted = 'deserted';
-  await pubsub.createTopic(deserted);
-  const [created] = await pubsub.createTopic(topic);
-  const subscriptions = await Promise.all(
-    inboxes.map(async (inbox, at) => {
-      const options = { enableMessageOrdering: true };
-      const [subscription] = await created.createSubscription(`subscriber-${at}`, options);
-      subscription.on('message', (message: Message) => {
-        const { id: messageId, attributes, orderingKey = '' } = message;
-        const data = message.data.toString();
-        if (inbox.receive({ data, attributes, orderingKey, messageId })) message.ack();
-        else message.nack();
-      });
-      return subscription;
-    }),
-  );
-  return {
-    projectId,
-    topic,
-    deserted,
-    close: async () => {
-      for (const subscription of subscriptions) await subscription.close();
-      await pubsub.close();
-    },
-  };
-}
 
 eventsContract(
   'Pub/Sub',

@@ -60,12 +60,13 @@ export function removing(name: Repository['name'], digest: Digest): Change {
 }
 
 export class Book {
-  #shown: Shown;
+  #shown: Shown = new Map();
   /** The change of the request that committed a moment ago. */
   #due: Change | undefined;
   readonly #done = new Set<Change>();
 
-  constructor(documents: readonly Document[]) {
+  /** Takes what is there for what is shown. */
+  begin(documents: readonly Document[]): void {
     this.#shown = shownIn(documents);
   }
 

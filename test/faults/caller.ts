@@ -13,12 +13,17 @@ import { type Answer, errorsOf } from '#test/support/calls.ts';
 import type { FakeClock } from '#test/support/clock.ts';
 import type { Book, Change } from './book.ts';
 import type { Call, Door, Exchange } from './door.ts';
-import type { Faults } from './faults.ts';
+import type { Fault, Faults, Operation } from './faults.ts';
 import { faultyBlobs } from './faulty-blobs.ts';
 import { faultyDocuments } from './faulty-documents.ts';
 import { faultyEvents } from './faulty-events.ts';
 import { checkForm, tell, tellCall } from './form.ts';
 import type { Session, Sessions } from './sessions.ts';
+
+/** What the registry works with. */
+export type Ports = Store & RelayServices;
+/** Makes of ports some that do not keep their promises. */
+export type Broken = (ports: Ports) => Ports;
 
 /** What the clients of a run have in common. */
 export interface Stage {
@@ -36,6 +41,7 @@ export interface Stage {
   readonly robots: ReadonlyMap<string, string>;
   /** Whether somebody deletes: what was there may be gone. */
   readonly somethingIsDeleted: boolean;
+  readonly broken: Broken;
   /** The turn it is. */
   turn(): number;
 }
@@ -75,14 +81,14 @@ export class Caller {
    * and the client cannot know what was done
    */
   async ask(asked: Asked): Promise<Answer | undefined> {
-    const struck: string[] = [];
+    const struck: Fault<Operation>[] = [];
     const { authorization = this.#authorization } = asked;
     const call = authorization === undefined ? asked : { ...asked, authorization };
     const { door, location, told, book, turn } = this.stage;
     try {
       const { answer } = await this.#client.request(
         tellCall(call),
-        async (store) => door.send(this.#faulty(store, this.#strikes(struck)), location, call),
+        async (store, request) => door.send(this.#ports(store, request, struck), location, call),
         {
           mayFail: [],
           committed: () => {
@@ -118,24 +124,13 @@ export class Caller {
     throw new Violation(`${this.#client.name} does not come through`);
   }
 
-  /** Runs what is no request over HTTP, over ports with their faults. @returns `undefined` when it failed */
-  async run<T>(
-    what: string,
-    body: (services: Store & RelayServices) => Promise<T>,
-  ): Promise<T | undefined> {
-    const ran = async (store: Store, request: Request) => {
-      const { events, topic } = this.stage;
-      const faults = this.#strikes([]);
-      const stepping: Events = {
-        publish: (...published) => request.step('publish', () => events.publish(...published)),
-      };
-      const services = {
-        ...this.#faulty(store, faults),
-        events: faultyEvents(stepping, faults),
-        topic,
-      };
-      return body(services).catch((error: unknown) => new Failure(error));
-    };
+  /** Runs what is no request over HTTP. @returns `undefined` when it failed */
+  async run<T>(what: string, body: (ports: Ports) => Promise<T>): Promise<T | undefined> {
+    const ran = (store: Store, request: Request) =>
+      body(this.#ports(store, request, [])).catch((error: unknown) => {
+        if (error instanceof Violation) throw error;
+        return new Failure(error);
+      });
     try {
       const outcome = await this.#client.request(what, ran, { mayFail: [] });
       return outcome instanceof Failure ? undefined : outcome;
@@ -145,26 +140,34 @@ export class Caller {
     }
   }
 
-  /** The faults of the run, those that strike this request being written down. */
-  #strikes(struck: string[]): Pick<Faults, 'strike'> {
-    return {
+  /** The ports with the faults of the run; those that strike this request are written down. */
+  #ports(store: Store, request: Request, struck: Fault<Operation>[]): Ports {
+    const { events, topic, broken, faults: all } = this.stage;
+    const faults: Pick<Faults, 'strike'> = {
       strike: (operation, what) => {
-        const fault = this.stage.faults.strike(operation, `${this.#client.name}: ${what}`);
-        if (fault !== undefined) struck.push(fault.fate);
+        const fault = all.strike(operation, what);
+        if (fault !== undefined) struck.push(fault);
         return fault;
       },
     };
-  }
-
-  #faulty(store: Store, faults: Pick<Faults, 'strike'>): Store {
-    return {
-      ...store,
+    const stepping: Events = {
+      publish: (...published) => request.step('publish', () => events.publish(...published)),
+    };
+    return broken({
+      clock: store.clock,
       documents: faultyDocuments(store.documents, faults),
       blobs: faultyBlobs(store.blobs, faults),
-    };
+      events: faultyEvents(stepping, faults),
+      topic,
+    });
   }
 
-  #judge(asked: Asked, exchange: Exchange, struck: readonly string[], began: Began): void {
+  #judge(
+    asked: Asked,
+    exchange: Exchange,
+    struck: readonly Fault<Operation>[],
+    began: Began,
+  ): void {
     const { session, change, promises, refused } = asked;
     const { told, book, turn } = this.stage;
     checkForm(exchange, struck);

@@ -18,6 +18,7 @@ testFaults('faults of the embedded stores', {
   open,
   firstSeed: Number(seed ?? 1),
   seeds: Number(process.env['BERTH_FAULT_SEEDS'] ?? (seed === undefined ? 1000 : 1)),
+  isThorough: seed === undefined,
 });
 
 const topic = 'gcr';
@@ -37,6 +38,7 @@ async function open(): Promise<Stores> {
     events,
     topic,
     inbox,
+    prepare: async () => undefined,
     close: async () => {
       await events.close();
       await close();

@@ -29,7 +29,7 @@ export type Fate<O extends Operation> = (typeof fates)[O][number];
 export interface PlannedFault {
   /** It strikes operations of this kind alone, and counts no others. */
   readonly only?: Operation | undefined;
-  /** So many operations go well since the fault before. */
+  /** So many of them go well since the fault before. */
   readonly after: number;
   /** Chooses among the fates of the operation, around and around. */
   readonly fate: number;
@@ -41,6 +41,8 @@ export interface PlannedFault {
 
 /** A fault that strikes an operation. */
 export interface Fault<O extends Operation> {
+  /** The operation. */
+  readonly what: string;
   readonly fate: Fate<O>;
   /** What the caller is to hear. */
   readonly error: Error;
@@ -62,42 +64,61 @@ export const failures: readonly (string | number)[] = [
   'ENOENT',
 ];
 
-/** The faults of one run, struck one after another. */
+/** Faults that wait for operations of one kind, or of any, and strike one after another. */
+interface Queue {
+  readonly planned: PlannedFault[];
+  /** Operations that went well since the last one. */
+  well: number;
+}
+
+/** The faults of one run. */
 export class Faults {
-  readonly #planned: PlannedFault[];
+  readonly #queues = new Map<Operation | undefined, Queue>();
   readonly #clock: FakeClock;
   readonly #note: (what: string) => void;
-  /** Operations that went well since the last fault. */
-  #well = 0;
+  /** Operations that were begun, by their kind. */
+  readonly begun = new Map<Operation, number>();
 
   /** @param note is told of each fault when it strikes */
   constructor(planned: readonly PlannedFault[], clock: FakeClock, note: (what: string) => void) {
-    this.#planned = [...planned];
     this.#clock = clock;
     this.#note = note;
-  }
-
-  /** Whether all have struck. */
-  get areOver(): boolean {
-    return this.#planned.length === 0;
-  }
-
-  /** An operation begins: the fault that strikes it, or `undefined` when it goes well. */
-  strike<O extends Operation>(operation: O, what: string): Fault<O> | undefined {
-    const [next] = this.#planned;
-    if (next === undefined || (next.only ?? operation) !== operation) return undefined;
-    if (this.#well < next.after) {
-      this.#well += 1;
-      return undefined;
+    for (const fault of planned) {
+      const queue = this.#queues.get(fault.only) ?? { planned: [], well: 0 };
+      queue.planned.push(fault);
+      this.#queues.set(fault.only, queue);
     }
-    this.#planned.shift();
-    this.#well = 0;
+  }
+
+  /**
+   * An operation begins.
+   * @param what how a trace calls it
+   * @returns the fault that strikes it, or `undefined` when it goes well
+   */
+  strike<O extends Operation>(operation: O, what: string): Fault<O> | undefined {
+    this.begun.set(operation, (this.begun.get(operation) ?? 0) + 1);
+    const next = this.#next(operation) ?? this.#next(undefined);
+    if (next === undefined) return undefined;
     const choices: readonly Fate<O>[] = fates[operation];
     const fate = choices[next.fate % choices.length];
     if (fate === undefined) throw new Error(`nothing can become of ${operation}`);
     this.#clock.advance(next.seconds * 1000);
     this.#note(`FAULT ${what}: ${fate}, after ${next.seconds} s`);
-    return { fate, error: fate === 'full' ? full() : failure(next) };
+    return { what, fate, error: fate === 'full' ? full() : failure(next) };
+  }
+
+  /** The fault of a queue whose turn it is. */
+  #next(only: Operation | undefined): PlannedFault | undefined {
+    const queue = this.#queues.get(only);
+    const [next] = queue?.planned ?? [];
+    if (queue === undefined || next === undefined) return undefined;
+    if (queue.well < next.after) {
+      queue.well += 1;
+      return undefined;
+    }
+    queue.planned.shift();
+    queue.well = 0;
+    return next;
   }
 }
 

@@ -1,6 +1,6 @@
 // The blobs port, with faults.
 
-import type { Blobs, ObjectBytes, StoredObject } from '#shared/ports/blobs.ts';
+import type { Blobs, StoredObject } from '#shared/ports/blobs.ts';
 import type { Fault, Faults } from './faults.ts';
 
 type Bytes = AsyncIterable<Uint8Array>;
@@ -24,8 +24,10 @@ export function faultyBlobs(blobs: Blobs, faults: Pick<Faults, 'strike'>): Blobs
     read: async (name, range) => {
       const fault = faults.strike('bytes', 'read');
       const object = await blobs.read(name, range);
-      if (fault?.fate === 'refused') throw fault.error;
-      return fault === undefined ? object : cut(object, fault.error);
+      if (fault === undefined) return object;
+      // Where there is nothing, it is the call that fails.
+      if (fault.fate === 'refused' || object === undefined) throw fault.error;
+      return { ...object, bytes: breakingOff(object.bytes, fault.error) };
     },
     readUrl: (name, options) => reading('readUrl', () => blobs.readUrl(name, options)),
     delete: async (name, options) => {
@@ -48,10 +50,6 @@ async function made(
   const stored = await make();
   if (fault?.fate === 'answer lost') throw fault.error;
   return fault?.fate === 'meets its own' ? undefined : stored;
-}
-
-function cut(object: ObjectBytes | undefined, error: Error): ObjectBytes | undefined {
-  return object && { ...object, bytes: breakingOff(object.bytes, error) };
 }
 
 /** A little of the bytes, and then the failure. */

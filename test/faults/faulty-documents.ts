@@ -3,7 +3,6 @@
 import type { Documents, Transaction } from '#shared/ports/documents.ts';
 import type { Fault, Faults } from './faults.ts';
 
-/** @param struck called when a fault strikes an operation of this very port */
 export function faultyDocuments(documents: Documents, faults: Pick<Faults, 'strike'>): Documents {
   /** A read that fails: whether it was carried out makes no difference to anybody. */
   const reading = async <T>(what: string, read: () => Promise<T>): Promise<T> => {

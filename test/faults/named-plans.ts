@@ -4,7 +4,7 @@ import { failures, faultAt, type PlannedFault } from './faults.ts';
 import type { Plan, Pusher } from './plan.ts';
 
 /** One client that pushes, and meets those faults. */
-function pushing(part: Partial<Pusher>, ...faults: readonly PlannedFault[]): Plan {
+export function pushing(part: Partial<Pusher>, ...faults: readonly PlannedFault[]): Plan {
   const pusher: Pusher = {
     kind: 'pusher',
     as: 'docker',

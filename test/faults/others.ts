@@ -1,4 +1,4 @@
-// Who does other things than pushing: pulls, deletes, begins an upload and cancels it, collects, relays.
+// Who does other things than pushing: pulls, logs in, deletes, begins an upload and cancels it, collects, relays.
 
 import { digestOf } from '#shared/oci/digest.ts';
 import { relayLeaseSeconds } from '#shared/oci/limits.ts';
@@ -33,15 +33,16 @@ export async function quit(caller: Caller, { into }: Quitter): Promise<void> {
 
 export async function read(caller: Caller, { from, tag }: Reader): Promise<void> {
   const of = `/v2/${from}`;
-  const pulled = await caller.persist({
-    method: 'GET',
-    path: `${of}/manifests/${tag}`,
-    allowed: [200, 404],
-  });
+  const manifest = `${of}/manifests/${tag}`;
+  await caller.persist({ method: 'HEAD', path: manifest, allowed: [200, 404] });
+  const pulled = await caller.persist({ method: 'GET', path: manifest, allowed: [200, 404] });
   if (pulled.status === 200) await pullBlobs(caller, of, pulled);
   const lists = [`${of}/tags/list`, '/v2/_catalog', `${of}/referrers/${images.red.digest}`];
   for (const path of lists) {
     await caller.persist({ method: 'GET', path, allowed: [200, 404] });
+  }
+  for (const authorization of caller.stage.robots.values()) {
+    await caller.persist({ method: 'GET', path: '/v2/token', authorization, allowed: [200] });
   }
   await caller.persist({ method: 'GET', path: '/readyz', allowed: [200, 503] });
 }
@@ -49,16 +50,23 @@ export async function read(caller: Caller, { from, tag }: Reader): Promise<void>
 async function pullBlobs(caller: Caller, of: string, pulled: Answer): Promise<void> {
   checkDigest(pulled, String(pulled.headers['docker-content-digest']));
   const image = Object.values(images).find(({ bytes }) => pulled.body.equals(bytes));
-  const allowed = caller.stage.somethingIsDeleted ? [200, 404] : [200];
+  const allowed = caller.stage.somethingIsDeleted ? [200, 307, 404] : [200, 307];
   for (const { digest } of image?.blobs ?? []) {
     const path = `${of}/blobs/${digest}`;
     const blob = await caller.persist({ method: 'GET', path, allowed });
-    if (blob.status === 200) checkDigest(blob, digest);
+    if (blob.status !== 404) checkDigest(await followed(blob), digest);
   }
 }
 
+/** The blob itself, where the answer says that it lies elsewhere. */
+export async function followed(answer: Answer): Promise<Pick<Answer, 'body'>> {
+  if (answer.status !== 307) return answer;
+  const found = await fetch(String(answer.headers.location));
+  return { body: Buffer.from(await found.arrayBuffer()) };
+}
+
 /** @throws Violation when it is not what it says it is */
-export function checkDigest({ body }: Answer, digest: string): void {
+export function checkDigest({ body }: Pick<Answer, 'body'>, digest: string): void {
   if (digestOf(body) === digest) return;
   throw new Violation(`what was pulled as ${nicknameOf(digest)} is something else`);
 }

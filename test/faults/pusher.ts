@@ -159,7 +159,7 @@ class Upload {
       session,
       promises: { repository, digest },
     });
-    if (answer?.status === 201) session.isEnded = true;
+    if (answer?.status === 201) session.end(this.#caller.stage.clock.now());
     return answer;
   }
 
@@ -232,8 +232,7 @@ export async function cancel(caller: Caller, session: Session): Promise<void> {
     allowed: [204, 404],
     session,
   });
-  // 404 may mean as well that it is too old: its parts expire then, as it did.
-  session.isEnded ||= status === 204;
+  if (status === 204) session.end(caller.stage.clock.now());
 }
 
 /** The bytes that an answer says were received. */

@@ -1,31 +1,17 @@
 // The rig: stores, the registry's door before them, and the runs that plans lead to.
 
 import { createRobot } from '#shared/auth/robots.ts';
-import { relayLeaseSeconds } from '#shared/oci/limits.ts';
-import { projectOf } from '#shared/oci/reference.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
 import type { Documents } from '#shared/ports/documents.ts';
 import type { Events } from '#shared/ports/events.ts';
-import type { RelayServices } from '#shared/registry/relay.ts';
-import { sweepOutbox } from '#shared/registry/sweep.ts';
-import { Invariants } from '#test/model/invariants.ts';
-import { begin } from '#test/model/model.ts';
-import { type Client, Run, Violation } from '#test/model/schedule.ts';
-import { countedReviews } from '#test/model/steps.ts';
-import { Told } from '#test/model/told.ts';
-import { repositoryNames, repositoryOf } from '#test/model/universe.ts';
+import { Violation } from '#test/model/schedule.ts';
 import type { FakeClock } from '#test/support/clock.ts';
 import type { Inbox } from '#test/support/inbox.ts';
-import { Book } from './book.ts';
-import { Caller, type Stage } from './caller.ts';
+import type { Broken } from './caller.ts';
 import { Door } from './door.ts';
-import { Faults } from './faults.ts';
-import { collect, quit, read, relay, remove } from './others.ts';
-import { OutboxBook } from './outbox-book.ts';
-import type { Actor, Plan } from './plan.ts';
-import { pullAll } from './pull-all.ts';
-import { cancel, push } from './pusher.ts';
-import { Sessions } from './sessions.ts';
+import type { Operation } from './faults.ts';
+import type { Plan } from './plan.ts';
+import { projects, Scene } from './scene.ts';
 
 /** Real stores. Runs share them, each in a location of its own. */
 export interface Stores {
@@ -36,42 +22,36 @@ export interface Stores {
   /** The topic whose messages come into the inbox. */
   readonly topic: string;
   readonly inbox: Inbox;
+  /** Makes what a new location needs. */
+  prepare(location: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface Outcome {
   readonly violation: Violation | undefined;
   readonly trace: readonly string[];
-  /** Whether every fault that was planned struck. */
-  readonly isSpent: boolean;
+  /** How many operations of each kind the actors began. */
+  readonly begun: ReadonlyMap<Operation, number>;
 }
-
-const projects = [...new Set(repositoryNames.map((name) => repositoryOf('', name).project))];
 
 export class Rig {
   readonly #stores: Stores;
   readonly #door: Door;
   readonly #robots: ReadonlyMap<string, string>;
-  /** Where this rig's locations are: nobody else's runs are there. */
-  readonly #place: string;
   #runs = 0;
 
   private constructor(stores: Stores, door: Door, robots: ReadonlyMap<string, string>) {
     this.#stores = stores;
     this.#door = door;
     this.#robots = robots;
-    this.#place = `faults-${process.pid}`;
   }
 
   static async open(open: () => Promise<Stores>): Promise<Rig> {
     const stores = await open();
     const robots = new Map<string, string>();
     for (const project of projects) {
-      const { username, secret } = await createRobot(stores, {
-        project,
-        name: 'faults',
-        role: 'owner',
-      });
+      const options = { project, name: 'faults', role: 'owner' } as const;
+      const { username, secret } = await createRobot(stores, options);
       robots.set(project, `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}`);
     }
     return new Rig(stores, await Door.open(stores.clock), robots);
@@ -82,119 +62,30 @@ export class Rig {
     await this.#stores.close();
   }
 
-  /** Plays a plan, and looks after every step and at the end whether all holds. */
-  async play(plan: Plan): Promise<Outcome> {
+  /**
+   * Plays a plan.
+   * @param broken makes the ports that the registry sees break their promises, to see that it is found
+   */
+  async play(plan: Plan, broken: Broken = (ports) => ports): Promise<Outcome> {
     this.#runs += 1;
-    const location = `${this.#place}-${this.#runs}`;
-    const { clock, blobs, topic, inbox } = this.#stores;
-    inbox.deliveries.length = 0;
-    const documents = countedReviews(this.#stores.documents);
-    const store = { documents, blobs, clock };
-    const all = () => documents.list({ prefix: [location], limit: Number.MAX_SAFE_INTEGER });
-    await begin(store, clock, location, plan.beginnings);
-    const told = new Told(clock);
-    const beginning = await all();
-    const book = new Book(beginning);
-    const outbox = new OutboxBook();
-    outbox.see(beginning);
-    const sessions = new Sessions(blobs);
-    const invariants = new Invariants(store, location, told);
-    const run = new Run({
-      store,
-      clock,
-      check: async (touched) => {
-        const now = await all();
-        book.check(now, outbox.see(now));
-        await invariants.checkSafety(touched, now);
-        await sessions.checkSafety(now);
-      },
-    });
-    const faults = new Faults(plan.faults, clock, (what) => run.note(what));
-    const stage: Stage = {
-      location,
-      clock,
-      door: this.#door,
-      faults,
-      told,
-      book,
-      sessions,
-      events: delivering(this.#stores),
-      topic,
-      robots: this.#robots,
-      somethingIsDeleted: plan.actors.some(({ kind }) => kind === 'deleter'),
-      turn: () => run.turn,
-    };
-    const outcome = (violation?: Violation): Outcome => {
-      return { violation, trace: run.trace, isSpent: faults.areOver };
-    };
+    const location = `faults-${process.pid}-${this.#runs}`;
+    this.#stores.inbox.deliveries.length = 0;
+    await this.#stores.prepare(location);
+    const [stores, door, robots] = [this.#stores, this.#door, this.#robots];
+    const scene = new Scene({ stores, location, door, robots, plan, broken });
+    const { run, faults } = scene;
+    let begun: Outcome['begun'] = new Map();
+    let violation: Violation | undefined;
     try {
-      await run.run(
-        plan.actors.map((actor, at) => [`${at} ${actor.kind}`, scriptOf(actor, stage)] as const),
-        plan.schedule,
-      );
-      run.note('all are done: what is shown is pulled, and sessions that were left are cancelled');
-      await pullAll(this.#door, store, location, book.shown);
-      await run.run([['the end', (client) => cancelAll(new Caller(client, stage), sessions)]], []);
-      await sessions.checkLeft(location, projects);
-      run.note('time passes, and the relay and the collector run');
-      await relayAll({ ...store, events: stage.events, topic, clock }, location);
-      outbox.check(location, inbox.deliveries);
-      await invariants.checkLiveness(clock);
-      return outcome();
+      await scene.begin();
+      await scene.play();
+      begun = new Map(faults.begun);
+      await scene.end();
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       run.note(`VIOLATION: ${error.message}`);
-      return outcome(error);
+      violation = error;
     }
+    return { violation, trace: run.trace, begun };
   }
-}
-
-function scriptOf(actor: Actor, stage: Stage): (client: Client) => Promise<void> {
-  switch (actor.kind) {
-    case 'pusher': {
-      const project = projectOf(repositoryOf(stage.location, actor.into).name);
-      const robot = actor.isRobot ? stage.robots.get(project) : undefined;
-      return (client) => push(new Caller(client, stage, robot), actor);
-    }
-    case 'quitter':
-      return (client) => quit(new Caller(client, stage), actor);
-    case 'reader':
-      return (client) => read(new Caller(client, stage), actor);
-    case 'deleter':
-      return (client) => remove(new Caller(client, stage), actor);
-    case 'collector':
-      return (client) => collect(new Caller(client, stage), actor);
-    case 'relayer':
-      return (client) => relay(new Caller(client, stage), actor);
-  }
-}
-
-async function cancelAll(caller: Caller, sessions: Sessions): Promise<void> {
-  for (const session of sessions.unended()) await cancel(caller, session);
-}
-
-/** Time passes until no lease of a relay is left, and a sweep finds what there is. @throws Violation */
-async function relayAll(
-  services: RelayServices & { readonly clock: FakeClock },
-  location: string,
-): Promise<void> {
-  services.clock.advance(relayLeaseSeconds * 1000);
-  const { failures } = await sweepOutbox(services, location);
-  if (failures.length > 0) throw new Violation(`a sweep failed without a fault: ${failures[0]}`);
-  const left = await services.documents.list({ prefix: [location, '-', 'outbox'], limit: 1 });
-  if (left.length > 0) throw new Violation('when all is over, something is left in the outbox');
-}
-
-/** The events, but that what was published has come before it goes on: no clock runs away from it. */
-function delivering({ events, inbox }: Stores): Events {
-  return {
-    publish: async (topic, orderingKey, messages) => {
-      await events.publish(topic, orderingKey, messages);
-      const ids = messages.map(({ attributes }) => attributes['eventId']);
-      await inbox.until(({ deliveries }) => {
-        const came = new Set(deliveries.map(({ attributes }) => attributes['eventId']));
-        return ids.every((id) => came.has(id));
-      });
-    },
-  };
 }

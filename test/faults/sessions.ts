@@ -18,7 +18,7 @@ export class Session {
   isSpoiled = false;
   /** A client gave up waiting for a request of it, which may still be under way. */
   isGivenUp = false;
-  /** It was finished or cancelled, and a client was told so. */
+  /** It was finished or cancelled, and with it its parts are gone. */
   isEnded = false;
   /** So many PUTs were sent that close it, and DELETEs that cancel it. */
   readonly sent = { puts: 0, cancels: 0 };
@@ -27,6 +27,11 @@ export class Session {
     this.repository = repository;
     this.location = location;
     this.startedAt = startedAt;
+  }
+
+  /** A client was told that it is over. What is old may have been forgotten before, and its parts expire as it did. */
+  end(now: number): void {
+    if (!this.isOld(now)) this.isEnded = true;
   }
 
   /**

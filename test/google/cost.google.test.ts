@@ -1,7 +1,7 @@
 // What each request costs of Google's services, exactly: costs.ts, held.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, describe, it } from 'node:test';
 import { prepareTopic } from '#infra/local/emulators.ts';
 import { type GoogleServices, startGoogle } from '#test/support/google.ts';
 import { type Cost, type CostName, costs, type Operations } from './costs.ts';
@@ -12,9 +12,6 @@ const google = await startGoogle();
 
 describe('what a request costs', { skip: google.skip }, () => {
   if (google.skip !== false) return;
-  before(() => {
-    process.env['STORAGE_EMULATOR_HOST'] = google.environment()['STORAGE_EMULATOR_HOST'];
-  });
   after(() => google.close());
 
   for (const [name, { request, cold, warm = cold }] of Object.entries<Cost>(costs)) {
@@ -29,7 +26,8 @@ async function measure(
   google: GoogleServices,
   name: CostName,
 ): Promise<{ cold: Operations; warm: Operations }> {
-  const environment = await withSecrets(google.environment());
+  const environment = await withSecrets(google.environment(name));
+  process.env['STORAGE_EMULATOR_HOST'] = environment['STORAGE_EMULATOR_HOST'];
   await prepareTopic(environment);
   const { prepare, isRead } = requests[name];
   const [other, instance] = [await startInstance(environment), await startInstance(environment)];

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { TargetName } from '#functions/targets.ts';
 import { createRobot } from '#shared/auth/robots.ts';
+import { pathOf } from '#shared/google/firestore-keys.ts';
 import { type Digest, parseDigest } from '#shared/oci/digest.ts';
 import { parseRepositoryName } from '#shared/oci/reference.ts';
 import {
   linkKey,
+  outboxOf,
   type Repository,
   repositoryAt,
   reviewShards,
@@ -15,7 +17,6 @@ import {
 } from '#shared/registry/layout.ts';
 import { reviewLink } from '#shared/registry/links.ts';
 import { write } from '#shared/registry/records.ts';
-import { relayRepository } from '#shared/registry/relay.ts';
 import { type Answer, type Call, send } from '#test/support/calls.ts';
 import {
   artifact,
@@ -190,33 +191,29 @@ export const requests: Readonly<Record<CostName, Request>> = {
 
   'relay of a change': changes(async (other) => {
     const { name } = await pushedImage(other);
-    return async (instance) => {
-      const { documents, clock, events } = await instance.services('events');
-      assert.ok(events !== undefined);
-      const services = { documents, clock, events: events.publisher, topic: events.topic };
-      const relayed = await relayRepository(services, repositoryOf(name));
-      assert.deepEqual(relayed, { published: 1, more: false });
-    };
+    const { collection, id } = pathOf([...outboxOf(repositoryOf(name)), 'entry']);
+    const headers = { [functionHeader]: 'events', 'ce-document': `${collection}/${id}` };
+    return ask(204, 'POST', '/', { headers });
   }),
   'sweep of nothing': changes(async (other) => {
     await toFunction('events', '/sweep')(other);
-    return toFunction('events', '/sweep', { repositories: 0, published: 0, more: false });
+    return toFunction('events', '/sweep', swept(0));
   }),
   'sweep of a change': changes(async (other) => {
     await toFunction('events', '/sweep')(other);
     await pushedImage(other);
-    return toFunction('events', '/sweep', { repositories: 1, published: 1, more: false });
+    return toFunction('events', '/sweep', swept(1));
   }),
   'collect of nothing': changes(async (other) => {
     // What was pushed is to be reviewed another day.
     await pushedImage(other);
-    return collect({ reviewed: 0, blobs: 0, bytes: 0 });
+    return collect(0);
   }),
   'collect of a link that stays': changes(async (other) => {
     const { name, manifest } = await pushedImage(other);
     const [blob = assert.fail('an image has blobs')] = manifest.blobs;
     await reviewOnly(other, repositoryOf(name), digestOf(blob));
-    return collect({ reviewed: 1, blobs: 0, bytes: 0 });
+    return collect(1);
   }),
 };
 
@@ -242,7 +239,7 @@ function toFunction(name: TargetName, path: string, done?: Readonly<Record<strin
   return async ({ url }) => {
     const headers = { [functionHeader]: name };
     const { body } = await sent(url, 200, { method: 'POST', path, headers });
-    if (done !== undefined) assert.deepEqual(JSON.parse(String(body)), { ...done, failed: 0 });
+    if (done !== undefined) assert.deepEqual(JSON.parse(String(body)), done);
   };
 }
 
@@ -257,7 +254,12 @@ async function reviewOnly(other: Instance, repository: Repository, digest: Diges
   });
 }
 
-const collect = (done: Readonly<Record<string, unknown>>) => toFunction('collector', '/', done);
+const collect = (reviewed: number) =>
+  toFunction('collector', '/', { reviewed, blobs: 0, bytes: 0, failed: 0 });
+
+const swept = (changes: number) => ({
+  local: { repositories: changes, published: changes, more: false, failed: 0 },
+});
 
 function word(): string {
   return randomBytes(6).toString('hex');

@@ -202,6 +202,35 @@ describe('who stands still', () => {
   });
 });
 
+describe('Expect: 100-continue', () => {
+  const { bytes, digest } = randomBlob(20);
+  const expecting = { more: [['expect', '100-continue']] } as const;
+  const answersOn = (wire: FrameWire, wanted: number) =>
+    wire.received.filter(({ type, stream }) => type === 'HEADERS' && stream === wanted).length;
+
+  it('is answered by 100 and then by the answer, where the body is wanted', async () => {
+    const wire = await openFrames(berth.url);
+    const target = ['POST', `/v2/h2/expected/blobs/uploads/?digest=${digest}`] as const;
+    wire.socket.write(begin(1, target, expecting));
+    await wire.until(({ type }) => type === 'HEADERS');
+    wire.socket.write(frame('DATA', { flags: endStream, stream: 1, payload: bytes }));
+    await wire.until(endOf(1));
+    assert.equal(answersOn(wire, 1), 2);
+    const pulled = await call(berth, { method: 'GET', path: `/v2/h2/expected/blobs/${digest}` });
+    assert.ok(pulled.body.equals(bytes));
+    wire.socket.destroy();
+  });
+
+  it('is answered by the refusal, and no 100, where the body is not', async () => {
+    const wire = await openFrames(berth.url);
+    wire.socket.write(begin(1, ['PATCH', '/v2/h2/expected/blobs/uploads/none'], expecting));
+    await wire.until(refusedOn(1));
+    assert.equal(answersOn(wire, 1), 1);
+    await assertUsable(wire, 3);
+    wire.socket.destroy();
+  });
+});
+
 describe('an upload that is cut', () => {
   const { bytes, digest } = randomBlob(3000);
   const reset = (code: number) => (wire: FrameWire) => {

@@ -24,6 +24,21 @@ export function manifest(random: Random, subject: Subject, breaks: number): Writ
   return { bytes, mediaType: contentTypeOf(random, json, isIndex) };
 }
 
+/** An image's config. @param breaks how many places of it are broken */
+export function config(random: Random, subject: Subject, breaks: number): Buffer {
+  const json: JsonObject = {
+    created: random.pick(['2026-11-24T12:00:00Z', '2026-11-24T12:00:00.123456789+02:00', '', 'x']),
+    os: random.pick(['linux', 'windows', '', 'x'.repeat(2000), '\ud800', '\u0000']),
+    architecture: random.pick(['amd64', 'arm', '__proto__']),
+    ...(random.chance(0.5) ? { variant: random.pick(['v8', '', '/../', 'é'.repeat(60)]) } : {}),
+    config: { Cmd: ['/bin/true'] },
+    rootfs: { type: 'layers', diff_ids: [random.pick(subject.blobs).digest] },
+  };
+  for (let broken = 0; broken < breaks; broken += 1) breakTree(random, subject, json);
+  const text = breaks === 0 ? JSON.stringify(json) : written(random, json);
+  return breaks > 0 && random.chance(0.2) ? brokenBytes(random, text) : Buffer.from(text);
+}
+
 function contentTypeOf(random: Random, json: JsonObject, isIndex: boolean): string {
   const stated = json['mediaType'];
   // What may stand in a header: the rest of the request is about the manifest.

@@ -13,7 +13,7 @@ import { isFresh, rangeApplies } from '#shared/http/conditional.ts';
 import { parsePage } from '#shared/http/pagination.ts';
 import { parseRequest } from '#shared/http/request.ts';
 import { createRouter } from '#shared/http/router.ts';
-import { algorithmOf, parseDigest } from '#shared/oci/digest.ts';
+import { algorithmOf, parseAlgorithm, parseDigest } from '#shared/oci/digest.ts';
 import { descriptorsMax, nameCharactersMax, pageEntriesMax } from '#shared/oci/limits.ts';
 import { blobsOf, childrenOf, parseManifest } from '#shared/oci/manifest.ts';
 import { parseContentType } from '#shared/oci/media-types.ts';
@@ -23,7 +23,8 @@ import { parseSession } from '#shared/registry/sessions.ts';
 import { basic, hostileAuthorization, hostileHeaders } from './header-grammar.ts';
 import { anyText, clock, type Imagined, imagine, repositoryOf, stateKeys } from './imagined.ts';
 import { manifest } from './manifest-grammar.ts';
-import { fuzz, type Random, randomOf, repeatBy } from './random.ts';
+import { property } from './property.ts';
+import { fuzz } from './random.ts';
 import { refusedOr } from './refused.ts';
 import * as values from './values.ts';
 import { hostileText, nearly } from './values.ts';
@@ -33,24 +34,6 @@ let subject: Imagined;
 before(async () => {
   subject = await imagine();
 });
-
-const parsers = 12;
-
-/** Runs a property on its share of the inputs. */
-function property(check: (random: Random) => void | Promise<void>, share = 1): () => Promise<void> {
-  return async () => {
-    const runs = Math.ceil((fuzz.runs * share) / parsers);
-    for (let at = 0; at < runs; at += 1) {
-      try {
-        await check(randomOf(fuzz.seed, at));
-      } catch (error) {
-        throw new Error(`${error instanceof Error ? error.message : error}\n${repeatBy(at)}`, {
-          cause: error,
-        });
-      }
-    }
-  };
-}
 
 describe(`${fuzz.runs} inputs of the grammar, seed ${fuzz.seed}: the parser of`, () => {
   it(
@@ -78,6 +61,16 @@ describe(`${fuzz.runs} inputs of the grammar, seed ${fuzz.seed}: the parser of`,
         assert.equal(text.length, algorithmOf(reference.digest) === 'sha256' ? 71 : 135);
       } else assert.equal(parseDigest(text), undefined);
       if (reference?.kind === 'tag') assert.match(text, /^\w[\w.-]{0,127}$/);
+    }),
+  );
+
+  it(
+    'algorithms knows the two that are registered, by exactly their names',
+    property((random) => {
+      const known = ['sha256', 'sha512'];
+      const text = random.pick([random.pick(known), anyText(random, subject)]);
+      const sent = random.chance(0.3) ? nearly(random, text) : text;
+      assert.equal(parseAlgorithm(sent), known.includes(sent) ? sent : undefined);
     }),
   );
 

@@ -19,3 +19,17 @@ export function refusedOr<T>(parse: () => T, shown: unknown): T | undefined {
     return undefined;
   }
 }
+
+/** As {@link refusedOr}, of what answers later. */
+export async function refusedOrLater<T>(
+  parse: () => Promise<T>,
+  shown: unknown,
+): Promise<T | undefined> {
+  const settled = await parse().then(
+    (value) => () => value,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+  return refusedOr<T>(settled, shown);
+}

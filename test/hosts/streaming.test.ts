@@ -1,11 +1,7 @@
-import '#test/api/access.test.ts';
-import '#test/api/collect.test.ts';
-import '#test/api/discovery.test.ts';
-import '#test/api/management.test.ts';
-import '#test/api/pull.test.ts';
+// HTTP/1.1 on the port that speaks HTTP/2 as well: uploads, and bytes that are no good requests.
+
+import '#test/api/hostile.test.ts';
 import '#test/api/push-blobs.test.ts';
-import '#test/api/push-manifests.test.ts';
-import '#test/api/push-mounts.test.ts';
 import '#test/api/upload-sequences.test.ts';
 import { streaming, useHost } from '#test/support/hosts.ts';
 

@@ -6,7 +6,13 @@ import { gather, type ObjectName, type StoredObject } from '#shared/ports/blobs.
 import type { Document } from '#shared/ports/documents.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
 import { blobObject, type Repository } from '#shared/registry/layout.ts';
-import type { BlobLink, BlobRecord, ManifestRecord, TagRecord } from '#shared/registry/records.ts';
+import type {
+  BlobLink,
+  BlobRecord,
+  ManifestRecord,
+  ManifestSummary,
+  TagRecord,
+} from '#shared/registry/records.ts';
 import type { Store } from '#shared/registry/store.ts';
 import type { FakeClock } from '#test/support/clock.ts';
 import { Violation } from './schedule.ts';
@@ -25,8 +31,9 @@ class State {
     }
   }
 
-  /** `name digest` → manifest and link; `name tag` → tag; `project digest` → blob. */
+  /** `name digest` → manifest, summary and link; `name tag` → tag; `project digest` → blob. */
   of(kind: 'manifests'): Map<string, ManifestRecord>;
+  of(kind: 'summaries'): Map<string, ManifestSummary>;
   of(kind: 'links'): Map<string, BlobLink>;
   of(kind: 'tags'): Map<string, TagRecord>;
   of(kind: 'blobs'): Map<string, BlobRecord>;
@@ -41,12 +48,21 @@ class State {
 export class Invariants {
   readonly #store: Store;
   readonly #location: string;
-  readonly #told: Pick<Told, 'manifests'>;
+  readonly #told: Told;
+  readonly #everything: () => Promise<readonly Document[]>;
   readonly #repositories: ReadonlyMap<string, Repository>;
   /** What was last seen under a blob's name; what requests touch is looked at again. */
   readonly #objects = new Map<string, StoredObject | undefined>();
 
-  constructor(store: Store, location: string, told: Pick<Told, 'manifests'>) {
+  /** @param everything reads all documents of the location, where it takes more than one list */
+  constructor(
+    store: Store,
+    location: string,
+    told: Told,
+    everything: () => Promise<readonly Document[]> = () =>
+      store.documents.list({ prefix: [location], limit: Number.MAX_SAFE_INTEGER }),
+  ) {
+    this.#everything = everything;
     this.#store = store;
     this.#location = location;
     this.#told = told;
@@ -55,18 +71,10 @@ export class Invariants {
     );
   }
 
-  /**
-   * Whatever happened so far, and whoever died.
-   * @param touched the objects that were written or deleted since the last time
-   * @param documents all of the location, where they were read already
-   * @throws Violation
-   */
-  async checkSafety(
-    touched: readonly ObjectName[],
-    documents?: readonly Document[],
-  ): Promise<void> {
+  /** Whatever happened so far, and whoever died: @throws Violation */
+  async checkSafety(touched: readonly ObjectName[]): Promise<void> {
     for (const object of touched) this.#objects.delete(object.join(' '));
-    const state = documents === undefined ? await this.#read() : new State(documents);
+    const state = new State(await this.#everything());
     for (const key of this.#told.manifests()) {
       demand(
         state.of('manifests').has(key),
@@ -116,7 +124,7 @@ export class Invariants {
     }
     this.#objects.clear();
     await this.checkSafety([]);
-    const state = await this.#read();
+    const state = new State(await this.#everything());
     const named = new Set<string>();
     for (const [key, { blobs }] of state.of('manifests')) {
       for (const blob of blobs) named.add(`${key.split(' ')[0]} ${blob}`);
@@ -159,11 +167,6 @@ export class Invariants {
     return orphans;
   }
 
-  async #read(): Promise<State> {
-    const limit = Number.MAX_SAFE_INTEGER;
-    return new State(await this.#store.documents.list({ prefix: [this.#location], limit }));
-  }
-
   async #stat(object: ObjectName): Promise<StoredObject | undefined> {
     const key = object.join(' ');
     if (!this.#objects.has(key)) this.#objects.set(key, await this.#store.blobs.stat(object));
@@ -179,8 +182,12 @@ export class Invariants {
 
 /** What one transaction writes together is there together. */
 function checkEdges(state: State): void {
-  const summaries = new Set(state.of('summaries').keys());
-  same('summaries', summaries, new Set(state.of('manifests').keys()));
+  const summaries = [...state.of('summaries')];
+  const keys = summaries.map(([key]) => key);
+  same('summaries', new Set(keys), new Set(state.of('manifests').keys()));
+  // Every image's config tells its platform.
+  const whole = summaries.filter(([, { platform }]) => platform !== undefined);
+  same('summaries with a platform', new Set(whole.map(([key]) => key)), new Set(keys));
   const inner = (key: string) => key.split(' ') as [name: string, last: string];
   const tagged = [...state.of('tags')].map(([key, { digest }]) => {
     const [name, tag] = inner(key);

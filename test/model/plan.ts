@@ -8,7 +8,7 @@ import type { Event, Reach } from './schedule.ts';
 import { type ImageName, repositoryNames, tagNames } from './universe.ts';
 
 /** Choices stand in the order in which fast-check shrinks: the first is the simplest. */
-const oneOf = <T>(...choices: readonly T[]) => fc.constantFrom(...choices);
+export const oneOf = <T>(...choices: readonly T[]) => fc.constantFrom(...choices);
 
 const beginning = oneOf<Beginning>(
   'nothing',
@@ -90,59 +90,17 @@ const seconds = oneOf(
   25 * anHour,
 );
 
-const wait = fc.record({ kind: fc.constant('wait'), seconds });
-const go = fc.record({ kind: fc.constant('go'), who, reach });
-const freeze = fc.record({
-  kind: fc.constant('freeze'),
-  who,
-  reach,
-  seconds,
-  hangUp: fc.boolean(),
-});
-const finish = fc.record({ kind: fc.constant('go'), who, reach: fc.constant('end') });
-
-const event: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 5, arbitrary: go },
-  { weight: 2, arbitrary: wait },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash'), who, reach }) },
-  { weight: 1, arbitrary: freeze },
-);
-
-/** Of these nobody dies. */
-const survivedEvent: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 5, arbitrary: go },
-  { weight: 2, arbitrary: wait },
-  { weight: 1, arbitrary: freeze },
-);
-
-/** What most dangers are made of: a request stops on its way, others finish theirs meanwhile, and it goes on. */
-const overtaking: fc.Arbitrary<readonly Event[]> = fc
-  .record({
-    slow: who,
-    reach: fc.integer({ min: 1, max: 9 }),
-    isGivenUp: oneOf(false, false, true),
-    meanwhile: fc.array(
-      fc.oneof({ weight: 2, arbitrary: finish }, { weight: 1, arbitrary: wait }),
-      {
-        minLength: 1,
-        maxLength: 4,
-      },
-    ),
-  })
-  .map(({ slow, reach, isGivenUp, meanwhile }) => [
-    isGivenUp
-      ? { kind: 'freeze', who: slow, reach, seconds: 1, hangUp: true }
-      : { kind: 'go', who: slow, reach },
-    ...meanwhile,
-    { kind: 'go', who: slow, reach: 'end' },
-  ]);
-
-const scheduleOf = (events: fc.Arbitrary<Event>): fc.Arbitrary<readonly Event[]> =>
-  fc
+/**
+ * What happens, in its order. Who plays is chosen from six seats, the first three of which play most.
+ * @param seconds how long who waits or freezes does
+ */
+export function scheduleOf(seconds: fc.Arbitrary<number>): fc.Arbitrary<readonly Event[]> {
+  const wait = fc.record({ kind: fc.constant('wait'), seconds });
+  return fc
     .array(
       fc.oneof(
-        events.map((one) => [one]),
-        overtaking,
+        eventOf(seconds).map((one) => [one]),
+        overtaking(wait),
       ),
       {
         minLength: 1,
@@ -150,18 +108,60 @@ const scheduleOf = (events: fc.Arbitrary<Event>): fc.Arbitrary<readonly Event[]>
         size: 'max',
       },
     )
-    .map((parts) => parts.flat());
+    .map((events) => events.flat());
+}
+
+type Wait = Event & { readonly kind: 'wait' };
+
+const eventOf = (seconds: fc.Arbitrary<number>): fc.Arbitrary<Event> =>
+  fc.oneof(
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant('go'), who, reach }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait'), seconds }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('crash'), who, reach }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('freeze'),
+        who,
+        reach,
+        seconds,
+        hangUp: fc.boolean(),
+      }),
+    },
+  );
+
+const finish = fc.record({ kind: fc.constant('go'), who, reach: fc.constant('end') });
+
+/** What most dangers are made of: a request stops on its way, others finish theirs meanwhile, and it goes on. */
+const overtaking = (wait: fc.Arbitrary<Wait>): fc.Arbitrary<readonly Event[]> =>
+  fc
+    .record({
+      slow: who,
+      reach: fc.integer({ min: 1, max: 9 }),
+      isGivenUp: oneOf(false, false, true),
+      meanwhile: fc.array(
+        fc.oneof({ weight: 2, arbitrary: finish }, { weight: 1, arbitrary: wait }),
+        {
+          minLength: 1,
+          maxLength: 4,
+        },
+      ),
+    })
+    .map(({ slow, reach, isGivenUp, meanwhile }) => [
+      isGivenUp
+        ? { kind: 'freeze', who: slow, reach, seconds: 1, hangUp: true }
+        : { kind: 'go', who: slow, reach },
+      ...meanwhile,
+      { kind: 'go', who: slow, reach: 'end' },
+    ]);
 
 export const beginnings: fc.Arbitrary<Plan['beginnings']> = fc.record({
   one: beginning,
   two: beginning,
 });
 
-/** A schedule under which every request comes to its end. */
-export const survivedSchedule = scheduleOf(survivedEvent);
-
 export const plan: fc.Arbitrary<Plan> = fc.record({
   beginnings,
   actors,
-  schedule: scheduleOf(event),
+  schedule: scheduleOf(seconds),
 });

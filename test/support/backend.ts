@@ -34,13 +34,13 @@ export async function standOnGoogle(): Promise<string | false> {
 }
 
 /** How a registry is started on what this file's stand on, and what it is told. */
-export function backend(): {
+export function backend(dataDirectory: string): {
   readonly run: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 } {
   return google === undefined
     ? { run: argumentsOf('start'), environment: {} }
-    : { run: argumentsOf('start:google'), environment: google.environment() };
+    : { run: argumentsOf('start:google'), environment: google.environment(dataDirectory) };
 }
 
 /** A test that moves the registry's clock, which cannot be had where its functions are processes of their own. */

@@ -32,7 +32,8 @@ export const startArguments = argumentsOf('start');
 export const streamingArguments: readonly string[] = startArguments
   .filter((part) => part.startsWith('--'))
   .concat(join(import.meta.dirname, 'streaming-process.ts'));
-const readyWithinMs = 30_000;
+/** Processes that begin on a machine that is busy with others. */
+const readyWithinMs = 90_000;
 
 /**
  * Starts a registry and waits until it is ready.
@@ -49,7 +50,7 @@ export async function startBerth(
 ): Promise<RunningBerth> {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'berth-data-')));
   const password = 'a-password-for-tests';
-  const { run, environment } = backend();
+  const { run, environment } = backend(dataDirectory);
   const child = spawn(process.execPath, options.run ?? run, {
     env: {
       ...process.env,

@@ -4,11 +4,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endsWithTests } from './ends-with-tests.ts';
+import { freePort } from './free-port.ts';
 
 export interface Front {
   /** `https://address:port` */
@@ -106,15 +107,6 @@ async function makeCertificate(directory: string, address: string) {
     ...['-out', at('front.crt')],
   );
   return { trusted: at('trusted'), certificate: at('front.crt'), key: at('front.key') };
-}
-
-/** A port that nobody listens on: nghttpx tells no port that the system chose. */
-async function freePort(address: string): Promise<number> {
-  const server = createServer().listen(0, address);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 function accepts(address: string, port: number): Promise<boolean> {

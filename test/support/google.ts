@@ -7,8 +7,8 @@ import { startEmulator } from './emulators.ts';
 
 export interface GoogleServices {
   readonly skip: false;
-  /** The settings of a registry that has them to itself: of another project with each call. */
-  environment(): Readonly<Record<string, string>>;
+  /** The settings of a registry that has them to itself: a project goes with a data directory. */
+  environment(dataDirectory: string): Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
@@ -23,10 +23,16 @@ export async function startGoogle(): Promise<GoogleServices | { readonly skip: s
     buckets: { blobs: {}, staging: {} },
     keys: { hmac: { [hmacKey.accessId]: hmacKey.secret } },
   });
+  const projects = new Map<string, string>();
+  const projectOf = (dataDirectory: string) => {
+    const project = projects.get(dataDirectory) ?? `test-${randomUUID().slice(0, 18)}`;
+    projects.set(dataDirectory, project);
+    return project;
+  };
   return {
     skip: false,
-    environment: () => ({
-      GOOGLE_CLOUD_PROJECT: `test-${randomUUID().slice(0, 18)}`,
+    environment: (dataDirectory) => ({
+      GOOGLE_CLOUD_PROJECT: projectOf(dataDirectory),
       FIRESTORE_EMULATOR_HOST: firestore.host,
       PUBSUB_EMULATOR_HOST: pubsub.host,
       STORAGE_EMULATOR_HOST: storage.url,

@@ -49,14 +49,13 @@ export function startTestRegistry(options: TestRegistryOptions = {}): Promise<Te
 async function startOutside({
   anonymousPull = new Set(),
 }: TestRegistryOptions): Promise<TestRegistry> {
-  const { environment } = backend();
   const berth = await startBerth({
     environment: {
-      ...environment,
       BERTH_ADMIN_PASSWORD: adminPassword,
       BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
     },
   });
+  const { environment } = backend(berth.dataDirectory);
   const { openFirestoreDocuments } = await import('#shared/google/firestore-documents.ts');
   const documents = openFirestoreDocuments({
     projectId: environment['GOOGLE_CLOUD_PROJECT'] ?? '',

@@ -6,12 +6,7 @@ import { readSettings } from '#infra/local/settings.ts';
 
 const settings = readSettings(process.env);
 const registry = await openRegistry(settings);
-const functions = process.env['BERTH_TEST_FUNCTIONS']?.split(',');
-const server = await startStreaming(registry.services, {
-  ...(functions === undefined ? {} : { functions }),
-  host: settings.host,
-  port: settings.port,
-});
+const server = await startStreaming(registry.services, settings);
 process.once('SIGTERM', async () => {
   await server.stop();
   registry.close();

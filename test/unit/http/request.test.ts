@@ -98,6 +98,27 @@ describe('the Host header', () => {
   });
 });
 
+describe('the host in HTTP/2', () => {
+  const hostOf = (...rawHeaders: string[]) => {
+    const message = messageOf({ host: rawHeaders[rawHeaders.indexOf('host') + 1] ?? '' });
+    return parseRequest(Object.assign(message, { httpVersionMajor: 2, rawHeaders })).host;
+  };
+
+  it('is :authority, or Host where a proxy has left that', () => {
+    assert.equal(hostOf(':path', '/', ':authority', 'A:1'), 'a:1');
+    assert.equal(hostOf('host', 'a:1'), 'a:1');
+    assert.equal(hostOf(':authority', 'a:1', 'host', 'A:1'), 'a:1');
+  });
+
+  it('is refused where the two differ, or one of them is there twice', () => {
+    const wrong = refusal('NAME_INVALID', 400);
+    assert.throws(() => hostOf(':authority', 'a', 'host', 'b'), wrong);
+    assert.throws(() => hostOf(':authority', 'a', ':authority', 'a'), wrong);
+    assert.throws(() => hostOf('host', 'a', 'host', 'a'), wrong);
+    assert.throws(() => hostOf(':path', '/'), wrong);
+  });
+});
+
 describe('the URL', () => {
   it('is split at the first question mark, and its path stays as it was sent', () => {
     const url = '/v2//a/%2e%2e/b?n=1&last=a%3Fb?c&n=2';
@@ -144,5 +165,15 @@ describe('the body', () => {
     assert.equal(lengthOf({ 'content-length': '17' }), 17);
     assert.equal(lengthOf({ 'transfer-encoding': 'chunked' }), undefined);
     assert.equal(lengthOf({}), 0);
+  });
+
+  it('has a length in HTTP/2 that was announced, or none where more than the headers comes', () => {
+    const lengthOf = (headers: Record<string, string>, complete: boolean) =>
+      parseRequest(
+        Object.assign(messageOf({ host: 'a', ...headers }), { httpVersionMajor: 2, complete }),
+      ).body.length;
+    assert.equal(lengthOf({ 'content-length': '17' }, false), 17);
+    assert.equal(lengthOf({}, false), undefined);
+    assert.equal(lengthOf({}, true), 0);
   });
 });

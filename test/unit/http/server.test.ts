@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import type { Handler } from '#shared/http/message.ts';
 import { type RunningServer, startServer } from '#shared/http/server.ts';
@@ -58,6 +58,18 @@ async function sendHttp1(address: string, path: string): Promise<string> {
   return Buffer.concat(await Array.fromAsync<Uint8Array>(message)).toString();
 }
 
+/** Sends bytes so slowly that each is read before the next is sent: both ends are this process. */
+async function sendByteByByte(address: string, bytes: Buffer): Promise<Socket> {
+  const socket = connect(Number(address.split(':')[1]));
+  socket.setNoDelay(true);
+  await once(socket, 'connect');
+  for (const byte of bytes) {
+    socket.write(Buffer.from([byte]));
+    for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate);
+  }
+  return socket;
+}
+
 const get = { method: 'GET', path: '/', headers: {} };
 
 function headersOf(
@@ -94,15 +106,19 @@ describe('one port', () => {
 
   it('knows HTTP/2 by its preface, however it is cut', async () => {
     const address = await start(echo);
-    const socket = connect(Number(address.split(':')[1]));
-    socket.setNoDelay(true);
-    for (const byte of preface) {
-      socket.write(Buffer.from([byte]));
-      await new Promise(setImmediate);
-    }
-    socket.write(frame('SETTINGS'));
+    const socket = await sendByteByByte(address, Buffer.concat([preface, frame('SETTINGS')]));
     const [first] = await once(socket, 'data');
     assert.equal(first[3], 4, 'no SETTINGS came');
+    socket.destroy();
+  });
+
+  it('knows HTTP/1.1 by its first bytes, however they are cut', async () => {
+    const address = await start(echo);
+    const text = 'PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc';
+    const socket = await sendByteByByte(address, Buffer.from(text));
+    const [answer] = await once(socket, 'data');
+    assert.match(String(answer), /^HTTP\/1\.1 200 OK\r\n/);
+    assert.match(String(answer), /\r\n\r\n1 PUT \/x 3$/);
     socket.destroy();
   });
 
@@ -336,18 +352,21 @@ describe('a server that stops', () => {
     await stopped;
   });
 
-  it('does not wait longer than it may for who stands still, in either protocol', async () => {
+  it('does not wait longer than it may for who stands still, in either protocol or none', async () => {
     const address = await start(echo);
+    const dial = async () => {
+      const socket = connect(Number(address.split(':')[1])).on('error', () => undefined);
+      await once(socket, 'connect');
+      return socket;
+    };
+    const [silent, slow] = [await dial(), await dial()];
+    slow.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\na');
+    // Accepted after them.
     const wire = await openFrames(`http://${address}`);
     wire.socket.write(headersOf(1));
-    const socket = connect(Number(address.split(':')[1]));
-    socket
-      .on('error', () => undefined)
-      .write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\na');
-    const silent = connect(Number(address.split(':')[1]));
-    silent.on('error', () => undefined);
-    await wire.until(({ type }) => type === 'SETTINGS');
+    await wire.read();
     await stop();
     await wire.ended();
+    for (const socket of [silent, slow]) socket.destroy();
   });
 });
