@@ -8,6 +8,8 @@ import { routes } from '#functions/routes.ts';
 import { functionSettings } from '#functions/settings.ts';
 import { targetNames } from '#functions/targets.ts';
 import { settings } from '#infra/local/settings.ts';
+import { costTable } from './google/costs.ts';
+import { estimateTable } from './google/estimate.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -238,4 +240,15 @@ describe('the settings', () => {
       [],
     );
   });
+});
+
+describe('what requests cost', () => {
+  for (const [what, table] of [
+    ['each', costTable()],
+    ['a million', estimateTable()],
+  ] as const) {
+    it(`is the README’s table of ${what}`, () => {
+      assert.ok(readme.includes(`\n\n${table}\n\n`), `the README is to have:\n\n${table}`);
+    });
+  }
 });

@@ -43,8 +43,13 @@ async function sourceOf(
   digest: Digest,
 ): Promise<Repository | undefined> {
   const { query, repository, access } = request;
-  const principal = await access.principal();
   const named = query.get('from');
+  const source = named === null ? undefined : parseRepositoryName(named);
+  // The principal is looked up only where the token does not say it all.
+  if (source !== undefined && access.may('pull', source)) {
+    return repositoryAt(repository.location, source);
+  }
+  const principal = await access.principal();
   // A token need not name the source: clients that mount without a source could not know it. Inside the
   // project of the target, what the principal may pull is enough; beyond it the token must say so.
   const mayPull = (name: Repository['name']) =>
@@ -52,8 +57,9 @@ async function sourceOf(
     (repositoryAt(repository.location, name).project === repository.project &&
       actionsOf(services.policy, principal, name).includes('pull'));
   if (named === null) return findMountSource(services, repository, digest, mayPull);
-  const name = parseRepositoryName(named);
-  return name === undefined || !mayPull(name) ? undefined : repositoryAt(repository.location, name);
+  return source === undefined || !mayPull(source)
+    ? undefined
+    : repositoryAt(repository.location, source);
 }
 
 function open({ query, repository }: RepositoryRequest, { clock, stateKeys }: Services): Reply {

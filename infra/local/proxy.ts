@@ -48,7 +48,7 @@ export function createProxy(
 }
 
 /** The function that answers: that of the first route whose path fits, or `manifests`, which says what is wrong. */
-function functionOf(method: string, url: string): string {
+export function functionOf(method: string, url: string): string {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
   if (mark !== -1 && new URLSearchParams(url.slice(mark + 1)).has('_state')) return 'uploads';

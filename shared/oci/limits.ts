@@ -79,6 +79,9 @@ export const mountSourcesMax = 100;
 /** Reviews that one run of the collector takes up. */
 export const reviewsPerRunMax = 10_000;
 
+/** Of these, so many are read at once, of which the last may be due another day. */
+export const reviewsAtOnce = 50;
+
 /** Changes of one repository that are published in one call: read as at one moment. Pub/Sub takes 1,000 and 10 MB. */
 export const relayBatchMax = 400;
 

@@ -7,8 +7,8 @@
 // Two states would lose data: a push could revive a blob whose object is being deleted by generation.
 
 import type { Digest } from '../oci/digest.ts';
-import { graceSeconds, reviewsPerRunMax } from '../oci/limits.ts';
-import type { Key, Transaction } from '../ports/documents.ts';
+import { graceSeconds, reviewsAtOnce, reviewsPerRunMax } from '../oci/limits.ts';
+import type { Document, Key, Transaction } from '../ports/documents.ts';
 import {
   blobKey,
   blobLinksOf,
@@ -51,13 +51,24 @@ export async function collectOnce(store: Store, location: string): Promise<Colle
   return { reviewed: due.length, blobs: deleted.length, bytes, failures };
 }
 
-async function dueReviews({ documents, clock }: Store, location: string) {
+async function dueReviews(store: Store, location: string): Promise<Document[]> {
   const limit = Math.ceil(reviewsPerRunMax / reviewShards.length);
+  const shards = reviewShards.map((shard) => dueIn(store, reviewsOf(location, shard), limit));
+  return (await Promise.all(shards)).flat();
+}
+
+/** A shard's oldest. Most of a shard is due another day: so one is looked at first, and never many that are not due. */
+async function dueIn({ documents, clock }: Store, prefix: Key, limit: number): Promise<Document[]> {
   const now = sortable(clock.now());
-  const shards = await Promise.all(
-    reviewShards.map((shard) => documents.list({ prefix: reviewsOf(location, shard), limit })),
-  );
-  return shards.flat().filter(({ key }) => (key.at(-2) ?? '') <= now);
+  const isDue = ({ key }: Document) => (key.at(-2) ?? '') <= now;
+  const due: Document[] = [];
+  for (let atOnce = 1; due.length < limit; atOnce = reviewsAtOnce) {
+    const count = Math.min(atOnce, limit - due.length);
+    const oldest = await documents.list({ prefix, after: due.at(-1)?.key, limit: count });
+    due.push(...oldest.filter(isDue));
+    if (oldest.length < count || !oldest.every(isDue)) break;
+  }
+  return due;
 }
 
 /** @returns the size of the object that was deleted, when one was */

@@ -10,9 +10,10 @@ import {
   type ObjectName,
   type StoredObject,
 } from '../ports/blobs.ts';
-import { blobKey, blobObject, type Repository } from './layout.ts';
+import { blobKey, blobObject, partObject, type Repository } from './layout.ts';
 import { blobBusy, revive, type SeenObject } from './links.ts';
 import { read, type UploadRecord } from './records.ts';
+import type { UploadSession } from './sessions.ts';
 import type { Store } from './store.ts';
 
 export type Body = AsyncIterable<Uint8Array>;
@@ -45,12 +46,12 @@ export async function storeWhole(
 /** Joins a session's parts under the blob's own name, once their digest is sure. */
 export async function storeParts(
   store: Store,
-  repository: Repository,
+  { repository, id: session }: UploadSession,
   upload: UploadRecord,
   digest: Digest,
 ): Promise<SeenObject | undefined> {
   const known = upload.digest !== undefined && algorithmOf(upload.digest) === algorithmOf(digest);
-  const objects = upload.parts.map(({ object }) => object);
+  const objects = upload.parts.map(({ id }) => partObject(repository, session, id));
   const actual = known ? upload.digest : await digestOfObjects(store, objects, algorithmOf(digest));
   if (actual !== digest) throw wrongDigest(digest, actual);
   return storeObjects(store, repository, digest, { objects, size: upload.offset });

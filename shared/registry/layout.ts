@@ -226,14 +226,14 @@ export const blobObject = ({ location, project }: Repository, digest: Digest): O
   digest,
 ];
 
-/** A new part's name: no two writers ever write the same one. */
-export const partObject = ({ location, project }: Repository, session: string): ObjectName => [
-  location,
-  project,
-  'parts',
-  session,
-  randomBytes(9).toString('base64url'),
-];
+/** What an upload session received in one request. */
+export const partObject = (
+  { location, project }: Repository,
+  session: string,
+  part: string,
+): ObjectName => [location, project, 'parts', session, part];
+/** A new part's: no two writers ever write the same one. */
+export const newPartId = (): string => randomBytes(9).toString('base64url');
 
 /** A new id, in the order of its time. Node keeps random bytes at hand for UUIDs alone, whose last 12 digits are random. */
 const timeId = (atMs: number): string => `${sortable(atMs)}-${randomUUID().slice(-12)}`;

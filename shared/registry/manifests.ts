@@ -82,12 +82,23 @@ export async function readManifest(
   repository: Repository,
   reference: Reference,
 ): Promise<ReadManifest> {
+  const found = await lookForManifest(store, repository, reference);
+  if (found === undefined) throw manifestUnknown(repository, reference);
+  return found;
+}
+
+/** As {@link readManifest}, for who is prepared that there is none. */
+export async function lookForManifest(
+  store: Store,
+  repository: Repository,
+  reference: Reference,
+): Promise<ReadManifest | undefined> {
   const digest = await resolve(store.documents, repository, reference);
   const known = knownByTag(store.recent, repository, reference, digest);
   if (known?.bytes !== undefined) return known;
-  const manifest =
-    digest === undefined ? undefined : await read(store.documents, manifestKey(repository, digest));
-  if (digest === undefined || manifest === undefined) throw manifestUnknown(repository, reference);
+  if (digest === undefined) return undefined;
+  const manifest = await read(store.documents, manifestKey(repository, digest));
+  if (manifest === undefined) return undefined;
   const { mediaType, size } = manifest;
   const bytes = manifest.bytes ?? (await readLarge(store, repository, { digest, size }));
   if (digestOf(bytes, algorithmOf(digest)) !== digest) {
@@ -277,14 +288,16 @@ async function planRemoval(
 ): Promise<Removal | undefined> {
   const manifest = await read(transaction, manifestKey(repository, digest));
   if (manifest === undefined) return undefined;
-  const edges = await transaction.list({
-    prefix: manifestTagsOf(repository, digest),
-    limit: Number.MAX_SAFE_INTEGER,
-  });
+  const [edges, left] = await Promise.all([
+    transaction.list({
+      prefix: manifestTagsOf(repository, digest),
+      limit: Number.MAX_SAFE_INTEGER,
+    }),
+    transaction.list({ prefix: summariesOf(repository), limit: 2 }),
+  ]);
   const untags = await Promise.all(
     edges.map(({ key }) => planUntag(transaction, repository, { tag: key.at(-1) as Tag, by, now })),
   );
-  const left = await transaction.list({ prefix: summariesOf(repository), limit: 2 });
   const { mediaType, size } = manifest;
   const untagged = untags.flatMap((untag) => untag?.changes ?? []);
   return {

@@ -80,10 +80,18 @@ export type BlobRecord = {
   readonly generation: string;
 };
 
+/** An object in which a session received bytes. Short: one document holds `sessionPartsMax` of them. */
+export type UploadPart = {
+  /** The last element of the object's name. */
+  readonly id: string;
+  readonly size: number;
+  readonly generation: string;
+};
+
 export type UploadRecord = {
   /** Bytes received: the sum of the parts. */
   readonly offset: number;
-  readonly parts: readonly { readonly object: Key; readonly size: number }[];
+  readonly parts: readonly UploadPart[];
   /** The digest of all parts, when one hasher saw them all. */
   readonly digest?: Digest | undefined;
   /** That hasher's state, when it is one that can go on. */

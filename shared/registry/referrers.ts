@@ -6,9 +6,9 @@ import type { Digest } from '../oci/digest.ts';
 import { referrersPageBytesMax, referrersPageMax } from '../oci/limits.ts';
 import { isIndex } from '../oci/media-types.ts';
 import { referrersTag } from '../oci/reference.ts';
-import { type Repository, referrersOf, tagKey } from './layout.ts';
-import { readManifest } from './manifests.ts';
-import { type ReferrerRecord, read } from './records.ts';
+import { type Repository, referrersOf } from './layout.ts';
+import { lookForManifest } from './manifests.ts';
+import type { ReferrerRecord } from './records.ts';
 import type { Store } from './store.ts';
 
 export interface ReferrersPage {
@@ -30,14 +30,15 @@ export async function listReferrers(
 ): Promise<ReferrersPage> {
   const prefix = referrersOf(repository, subject);
   const after = last === undefined ? undefined : [...prefix, last];
-  const found = await store.documents.list({ prefix, after, limit: referrersPageMax + 1 });
+  const [found, others] = await Promise.all([
+    store.documents.list({ prefix, after, limit: referrersPageMax + 1 }),
+    tagged(store, repository, subject),
+  ]);
   const own = found.map(({ key, value }) =>
     toDescriptor(key.at(-1) as Digest, value as ReferrerRecord),
   );
-  const all = merge(own.slice(0, referrersPageMax), await tagged(store, repository, subject), {
-    after: last,
-    before: own[referrersPageMax]?.digest,
-  });
+  const before = own[referrersPageMax]?.digest;
+  const all = merge(own.slice(0, referrersPageMax), others, { after: last, before });
   const page = cut(all);
   const more = found.length > referrersPageMax || page.length < all.length;
   return {
@@ -63,9 +64,8 @@ async function tagged(
   subject: Digest,
 ): Promise<Descriptor[]> {
   const tag = referrersTag(subject);
-  if ((await read(store.documents, tagKey(repository, tag))) === undefined) return [];
-  const index = await readManifest(store, repository, { kind: 'tag', tag });
-  return isIndex(index.mediaType) ? parseTagged(index.bytes) : [];
+  const index = await lookForManifest(store, repository, { kind: 'tag', tag });
+  return index !== undefined && isIndex(index.mediaType) ? parseTagged(index.bytes) : [];
 }
 
 /** What an index names, which was taken as a manifest. */

@@ -16,9 +16,9 @@ import { sessionPartsMax } from '../oci/limits.ts';
 import type { Range } from '../oci/range.ts';
 import { absent, ObjectMissing } from '../ports/blobs.ts';
 import { type Body, hashed, storeParts, storeWhole } from './contents.ts';
-import { partObject, type Repository } from './layout.ts';
+import { newPartId, partObject, type Repository } from './layout.ts';
 import { leaseLink, planLink, type SeenObject } from './links.ts';
-import type { UploadRecord } from './records.ts';
+import type { UploadPart, UploadRecord } from './records.ts';
 import {
   outOfOrder,
   readUpload,
@@ -80,7 +80,7 @@ export async function appendChunk(
     });
   } catch (error) {
     // Any other failure may hide that the part was recorded. If it was not, it expires.
-    if (error instanceof RegistryError) await discard(store, received);
+    if (error instanceof RegistryError) await discard(store, session, received);
     throw error;
   }
   return after.offset;
@@ -106,15 +106,15 @@ export async function finishUpload(
   try {
     const stored = whole
       ? await storeWhole(store, session.repository, digest, checkedBody(chunk))
-      : await storeParts(store, session.repository, after, digest);
+      : await storeParts(store, session, after, digest);
     await close(store, session, location, { before, digest, stored });
   } catch (error) {
-    await discard(store, after.parts.slice(before.parts.length));
+    await discard(store, session, after.parts.slice(before.parts.length));
     // Another PUT of this session was first, and has removed the parts.
     if (error instanceof ObjectMissing) return finishAgain(store, session, digest);
     throw error;
   }
-  await discard(store, after.parts);
+  await discard(store, session, after.parts);
 }
 
 /**
@@ -134,7 +134,7 @@ export async function cancelUpload(store: Store, session: UploadSession): Promis
     writeUpload(transaction, session, { offset: 0, parts: [], closed: null });
     return upload.parts;
   });
-  await discard(store, parts);
+  await discard(store, session, parts);
 }
 
 /** What an open session has received (GET, end-13). @throws RegistryError BLOB_UPLOAD_UNKNOWN */
@@ -148,8 +148,8 @@ export async function openUpload(
   return upload;
 }
 
-function holds({ parts }: UploadRecord, { object }: UploadRecord['parts'][number]): boolean {
-  return parts.some((part) => part.object.join('/') === object.join('/'));
+function holds({ parts }: UploadRecord, { id }: UploadPart): boolean {
+  return parts.some((part) => part.id === id);
 }
 
 function checkChunk(upload: UploadRecord, { range, length }: Chunk, location: string): void {
@@ -174,7 +174,8 @@ async function receive(
     });
   }
   const hasher = await hasherFor(before, chunk, algorithm);
-  const object = partObject(session.repository, session.id);
+  const id = newPartId();
+  const object = partObject(session.repository, session.id, id);
   const written = await blobs.write(object, hashed(checkedBody(chunk), hasher), {
     ifGeneration: absent,
   });
@@ -183,7 +184,7 @@ async function receive(
   if (stored === undefined) throw new Error(`a new part is gone: ${object.join('/')}`);
   return {
     offset: before.offset + stored.size,
-    parts: [...before.parts, { object, size: stored.size }],
+    parts: [...before.parts, { id, size: stored.size, generation: stored.generation }],
     digest: hasher?.digest(),
     hashState: hasher?.save(),
   };
@@ -234,11 +235,14 @@ async function close(
 }
 
 /** Removes parts that nobody will ask for again. What fails here is garbage, which expires. */
-async function discard({ blobs }: Store, parts: UploadRecord['parts']): Promise<void> {
-  for (const { object } of parts) {
-    const stored = await blobs.stat(object).catch(() => undefined);
-    if (stored === undefined) continue;
-    await blobs.delete(object, { ifGeneration: stored.generation }).catch(() => false);
+async function discard(
+  { blobs }: Store,
+  { repository, id: session }: UploadSession,
+  parts: readonly UploadPart[],
+): Promise<void> {
+  for (const { id, generation } of parts) {
+    const object = partObject(repository, session, id);
+    await blobs.delete(object, { ifGeneration: generation }).catch(() => false);
   }
 }
 

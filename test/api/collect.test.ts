@@ -2,8 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { digestOf } from '#shared/oci/digest.ts';
 import { graceSeconds, leaseSeconds } from '#shared/oci/limits.ts';
+import { parseRepositoryName } from '#shared/oci/reference.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
+import { repositoryAt } from '#shared/registry/layout.ts';
+import { reviewLink } from '#shared/registry/links.ts';
 import { type Call, pushAll, sendAll, useRegistry } from '#test/support/calls.ts';
 import { imageManifest, type Manifest } from '#test/support/manifests.ts';
 
@@ -74,4 +78,25 @@ it('a blob that another repository of the project holds stays', async () => {
   }
   await head('collect/first', image, 404);
   await head('collect/second', image, 200);
+});
+
+it('all that is due is taken up, however many those are, and what is not is left', async () => {
+  const { services, clock } = registry();
+  const name = parseRepositoryName('collect/many') ?? assert.fail();
+  const elsewhere = repositoryAt('elsewhere', name);
+  const review = (count: number, dueMs: number) =>
+    services.documents.transact(async (transaction) => {
+      for (let at = 0; at < count; at += 1) {
+        reviewLink(transaction, elsewhere, digestOf(Buffer.from(String(at))), dueMs);
+      }
+    });
+  // Of each shard several pages, of which the last is due in part.
+  await review(2000, clock.now() - 1);
+  await review(500, clock.now() + 1000);
+  const collected = { blobs: 0, bytes: 0, failures: [] };
+  const collectThere = () => collectOnce(services, 'elsewhere');
+  assert.deepEqual(await collectThere(), { ...collected, reviewed: 2000 });
+  assert.deepEqual(await collectThere(), { ...collected, reviewed: 0 });
+  later(1);
+  assert.deepEqual(await collectThere(), { ...collected, reviewed: 500 });
 });

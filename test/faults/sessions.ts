@@ -70,8 +70,9 @@ export class Sessions {
   async checkSafety(documents: readonly Document[]): Promise<void> {
     for (const { key, value } of documents) {
       if (key[2] !== 'uploads') continue;
-      for (const { object, size } of (value as UploadRecord).parts) {
-        const found = await this.#blobs.stat(object);
+      const [location = '', project = '', , , session = ''] = key;
+      for (const { id, size } of (value as UploadRecord).parts) {
+        const found = await this.#blobs.stat([location, project, 'parts', session, id]);
         if (found?.size === size) continue;
         throw new Violation(`an open session recorded a part of ${size} bytes, which is not there`);
       }
