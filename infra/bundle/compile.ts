@@ -14,7 +14,6 @@ import { loadSecretVariables } from '../local/secrets.ts';
 import { type EmptyGoogle, startEmptyGoogle } from './empty-google.ts';
 import { askAll, password } from './questions.ts';
 
-
 const root = join(import.meta.dirname, '../..');
 
 /**

@@ -22,7 +22,10 @@ export async function startEmptyGoogle(): Promise<EmptyGoogle> {
   firestore.on('stream', async (stream, { ':path': path = '' }) => {
     const method = path.slice(path.lastIndexOf('/') + 1);
     const answers = answersTo(method, (await buffer(stream)).subarray(frameHeadBytes));
-    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.respond(
+      { ':status': 200, 'content-type': 'application/grpc' },
+      { waitForTrailers: true },
+    );
     stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
     stream.end(Buffer.concat(answers.map(framed)));
   });

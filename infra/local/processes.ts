@@ -3,7 +3,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import type { Log } from '#shared/log.ts';
 
 export interface FunctionProcess {
@@ -18,6 +20,8 @@ export interface Processes {
   /** Ends all, as the cloud does: SIGTERM, and ten seconds later SIGKILL. */
   stop(): Promise<void>;
 }
+
+const withParent = pathToFileURL(join(import.meta.dirname, 'with-parent.js')).href;
 
 const readyWithinMs = 30_000;
 /** Cloud Run's: how long a process may take to end. */
@@ -40,9 +44,9 @@ export async function startProcesses(
 
   const start = async (name: string, command: FunctionProcess) => {
     const port = await freePort();
-    const child = spawn(process.execPath, [...command.arguments], {
+    const child = spawn(process.execPath, [`--import=${withParent}`, ...command.arguments], {
       env: { ...command.environment, PORT: String(port) },
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     children.add(child);
     child.once('exit', (code, signal) => {
@@ -84,7 +88,11 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 /** Waits until a process listens. @throws Error when it ends before, or takes too long */
-export async function untilListening(name: string, child: ChildProcess, port: number): Promise<void> {
+export async function untilListening(
+  name: string,
+  child: ChildProcess,
+  port: number,
+): Promise<void> {
   const deadline = performance.now() + readyWithinMs;
   while (performance.now() < deadline && child.exitCode === null && child.signalCode === null) {
     if (await listens(port)) return;
