@@ -52,6 +52,7 @@ const packageHomes: Record<string, readonly string[]> = {
   '@google-cloud/pubsub': ['shared/google'],
   '@google-cloud/storage': ['shared/google'],
   'google-auth-library': ['shared/google'],
+  esbuild: ['infra'],
   'hash-wasm': ['shared/oci', 'shared/google'],
   jose: ['shared/auth', 'infra'],
   'prom-client': ['infra'],

@@ -25,6 +25,10 @@ const common = {
   format: 'cjs',
   // A file of the bundle is no module of Node's: `require` has to load it.
   supported: { 'dynamic-import': false },
+  // What index.cjs calls.
+  banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+  footer: { js: '})' },
+  charset: 'ascii',
   logLevel: 'warning',
 } as const satisfies BuildOptions;
 

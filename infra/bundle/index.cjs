@@ -24,8 +24,12 @@ function load(name) {
   const known = loaded.get(name);
   if (known !== undefined) return known.module.exports;
   const filename = join(__dirname, name);
-  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'latin1')}\n})`;
-  const script = new Script(source, { filename, cachedData: readCompiled(filename) });
+  // Bundled as a function that takes what Node gives to a module, in ASCII: it is used as it was read.
+  const script = new Script(readFileSync(filename, 'latin1'), {
+    filename,
+    cachedData: readCompiled(filename),
+  });
+  if (script.cachedDataRejected) tellRefused(name);
   const module = { exports: {} };
   loaded.set(name, { script, module });
   script.runInThisContext()(module.exports, requireOrLoad, module, filename, __dirname);
@@ -44,6 +48,18 @@ function readCompiled(filename) {
   } catch {
     return undefined;
   }
+}
+
+/** A line of our log. @param {string} name */
+function tellRefused(name) {
+  const message = `what was compiled of ${name} is not this Node's: starts are slower until it is bundled again`;
+  const line = {
+    severity: 'WARNING',
+    time: new Date().toISOString(),
+    message,
+    node: process.version,
+  };
+  process.stderr.write(`${JSON.stringify(line)}\n`);
 }
 
 /** Writes what has been compiled by now beside the files: for who bundles (keep.js). */

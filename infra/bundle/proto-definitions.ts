@@ -4,6 +4,8 @@ interface Definition {
   readonly nested?: Readonly<Record<string, Definition>>;
   /** Of a message. */
   readonly fields?: Readonly<Record<string, { readonly type: string }>>;
+  /** Of an enumeration. */
+  readonly values?: Readonly<Record<string, number>>;
   /** Of a service. */
   readonly methods?: Readonly<
     Record<string, { readonly requestType: string; readonly responseType: string }>

@@ -4,9 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import type { Inbox } from './inbox.ts';
 
-/** A project of its own, with a topic that is subscribed to by each inbox, and one by nobody. */
-export async function openTopic(inboxes: readonly Inbox[]) {
-  const projectId = `berth-${randomUUID()}`;
+/** A project, its own when left out, with a topic that is subscribed to by each inbox, and one by nobody. */
+export async function openTopic(inboxes: readonly Inbox[], projectId = `berth-${randomUUID()}`) {
   const pubsub = new PubSub({ projectId });
   const topic = 'gcr';
   const deserted = 'deserted';
