@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Plugin } from 'esbuild';
-import { onlyService } from './proto-definitions.ts';
+import { onlyMethods } from './proto-definitions.ts';
 
 interface Chunk {
   /** Of its packages, what our code uses. */
@@ -46,6 +46,9 @@ export const chunksApart: Plugin = {
   },
 };
 
+/** What our adapter has Firestore do. */
+const called = ['BatchGetDocuments', 'RunQuery', 'BeginTransaction', 'Commit', 'Rollback'];
+
 /**
  * Files of the Firestore SDK (9.4.1) that take time at its first call and that Berth has no use for, and what stands in
  * their place: with all of them that call took twice as long. What is not there fails where it is called.
@@ -63,9 +66,14 @@ const slimmed: Readonly<Record<string, (source: string) => string>> = {
   'google-gax/build/protos/iam_service.js': () => '',
   'google-gax/build/protos/locations.js': () => '',
   'google-gax/build/protos/operations.js': () => '',
-  // With the messages of reads and writes go those that administer databases, and those that describe messages.
+  // Of every message a description, for whoever asks a client what it speaks.
+  'protobufjs/ext/descriptor/index.js': () => `
+    const { Enum, Root, Type } = require('protobufjs');
+    Root.prototype.toDescriptor = () => ({ file: [] });
+    Enum.prototype.toDescriptor = Type.prototype.toDescriptor = () => ({ $type: { toObject: () => ({}) } });`,
+  // The messages of all that a database can be asked, and of its administration.
   '@google-cloud/firestore-api/build/protos/protos.json': (source) =>
-    JSON.stringify(onlyService(JSON.parse(source), 'google.firestore.v1.Firestore')),
+    JSON.stringify(onlyMethods(JSON.parse(source), 'google.firestore.v1.Firestore', called)),
 };
 
 /** Leaves out of an SDK what Berth has no use for. Fails the bundling when the SDK no longer has one of these files. */

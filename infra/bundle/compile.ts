@@ -7,14 +7,16 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type TargetName, targetNames } from '#functions/targets.ts';
-import { commandsFor } from '../local/commands.ts';
+import { bundledMain, commandsFor } from '../local/commands.ts';
 import { type FunctionProcess, freePort, untilListening } from '../local/processes.ts';
 import { loadSecretVariables } from '../local/secrets.ts';
 import { type EmptyGoogle, startEmptyGoogle } from './empty-google.ts';
 import { askAll, password } from './questions.ts';
 
 const root = join(import.meta.dirname, '../..');
+const keep = pathToFileURL(join(import.meta.dirname, 'keep.js')).href;
 
 /**
  * Has every function keep what was compiled of it. Each begins with what those before it kept, and adds to it.
@@ -28,7 +30,9 @@ export async function keepCompiled(directory: string): Promise<void> {
     const commands = commandsFor({ ...variables, ...settingsFor(google) }, directory);
     let token = '';
     for (const name of targetNames) {
-      token = (await run(name, commands[name], (port) => askAll(name, port, token))) ?? token;
+      const main = bundledMain(name, directory);
+      const ask = (port: number) => askAll(name, port, token);
+      token = (await run(name, { command: commands[name], ask, main })) ?? token;
     }
   } finally {
     google.close();
@@ -51,11 +55,15 @@ function settingsFor({ firestoreHost, storageUrl }: EmptyGoogle): Readonly<Recor
 /** Starts a function, asks it, and has it keep what was compiled by then. */
 async function run<T>(
   name: TargetName,
-  command: FunctionProcess,
-  ask: (port: number) => Promise<T>,
+  options: {
+    readonly command: FunctionProcess;
+    readonly ask: (port: number) => Promise<T>;
+    readonly main: string;
+  },
 ): Promise<T> {
+  const { command, ask, main } = options;
   const port = await freePort();
-  const child = spawn(process.execPath, [...command.arguments], {
+  const child = spawn(process.execPath, [`--import=${keep}`, ...command.arguments], {
     // The framework is the repository's: what is bundled has none before it is installed.
     env: { ...command.environment, PORT: String(port), NODE_PATH: join(root, 'node_modules') },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -63,7 +71,7 @@ async function run<T>(
   try {
     await untilListening(name, child, port);
     const answer = await ask(port);
-    child.send('keep');
+    child.send(main);
     await kept(name, child);
     return answer;
   } finally {

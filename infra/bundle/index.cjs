@@ -15,9 +15,6 @@ const loaded = new Map();
 
 load('./function.cjs');
 
-// Only who bundles starts this with a channel, and asks for what has been compiled by then.
-if (process.send !== undefined) process.once('message', keepCompiled);
-
 /**
  * What a file beside this one exports. It runs at the first call.
  * @param {string} name
@@ -49,9 +46,9 @@ function readCompiled(filename) {
   }
 }
 
-function keepCompiled() {
+/** Writes what has been compiled by now beside the files: for who bundles (keep.js). */
+exports.keepCompiled = () => {
   for (const [name, { script }] of loaded) {
     writeFileSync(join(__dirname, `${name}.compiled`), script.createCachedData());
   }
-  process.send?.('kept');
-}
+};

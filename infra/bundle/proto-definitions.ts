@@ -11,55 +11,65 @@ interface Definition {
 }
 
 /**
- * A service and the messages that its methods take and give, without all others.
- * @param name its whole name, with dots
- * @throws Error when it is not defined
+ * Methods of a service and the messages that they take and give, without all others.
+ * @param service its whole name, with dots
+ * @throws Error when one of them is not defined
  */
-export function onlyService(definitions: Definition, name: string): Definition {
-  const path = name.split('.');
-  const service = find(definitions, path);
-  if (service?.methods === undefined) throw new Error(`there is no service ${name}`);
-  const used = new Set([name]);
-  const use = (type: string, scope: readonly string[]) => {
-    const found = resolve(definitions, type, scope);
-    if (found === undefined || used.has(found.join('.'))) return;
-    used.add(found.join('.'));
-    const { fields = {} } = find(definitions, found) ?? {};
-    for (const field of Object.values(fields)) use(field.type, found);
+export function onlyMethods(
+  definitions: Definition,
+  service: string,
+  names: readonly string[],
+): Definition {
+  const path = service.split('.');
+  const methods = names.map((name) => {
+    const method = find(definitions, path)?.methods?.[name];
+    if (method === undefined) throw new Error(`there is no method ${service}.${name}`);
+    return [name, method] as const;
+  });
+  const kept = new Map<string, Definition>([[service, { methods: Object.fromEntries(methods) }]]);
+  const keep = (type: string, scope: readonly string[]) => {
+    const place = placeOf(definitions, type, scope);
+    if (place === undefined || kept.has(place.join('.'))) return;
+    const { nested: _, ...own } = find(definitions, place) ?? {};
+    kept.set(place.join('.'), own);
+    for (const field of Object.values(own.fields ?? {})) keep(field.type, place);
   };
-  for (const { requestType, responseType } of Object.values(service.methods)) {
-    use(requestType, path);
-    use(responseType, path);
+  for (const [, { requestType, responseType }] of methods) {
+    keep(requestType, path);
+    keep(responseType, path);
   }
-  return only(definitions, [], used);
+  return only(definitions, [], kept);
 }
 
-/** What is used, and the packages and messages that it lies in. */
+/** What is kept, within the packages and messages that it lies in. */
 function only(
-  { nested = {}, ...own }: Definition,
+  { nested = {} }: Definition,
   path: readonly string[],
-  used: ReadonlySet<string>,
+  kept: ReadonlyMap<string, Definition>,
 ): Definition {
   const inside = Object.entries(nested)
-    .map(([name, definition]) => [name, only(definition, [...path, name], used)] as const)
+    .map(([name, definition]) => [name, only(definition, [...path, name], kept)] as const)
     .filter(([, definition]) => Object.keys(definition).length > 0);
   return {
-    ...(used.has(path.join('.')) ? own : {}),
+    ...kept.get(path.join('.')),
     ...(inside.length > 0 ? { nested: Object.fromEntries(inside) } : {}),
   };
 }
 
-/** Where a type is defined that is named within a scope: the innermost that has it. `undefined` for `string` and the like. */
-function resolve(
+/**
+ * Where a type is defined that is named within a scope: the innermost that has it. `undefined` for `string` and the
+ * like, which are not defined.
+ */
+function placeOf(
   definitions: Definition,
   type: string,
   scope: readonly string[],
 ): readonly string[] | undefined {
   const names = type.replace(/^\./, '').split('.');
-  const places = scope.map((_, depth) => [...scope.slice(0, scope.length - depth), ...names]);
+  const places = scope.map((_, out) => [...scope.slice(0, scope.length - out), ...names]);
   return [...places, names].find((place) => find(definitions, place) !== undefined);
 }
 
-function find(definitions: Definition, path: readonly string[]): Definition | undefined {
-  return path.reduce<Definition | undefined>((at, name) => at?.nested?.[name], definitions);
+function find(definitions: Definition, place: readonly string[]): Definition | undefined {
+  return place.reduce<Definition | undefined>((at, name) => at?.nested?.[name], definitions);
 }

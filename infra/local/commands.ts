@@ -1,7 +1,7 @@
 // How each function is run as a process, and what it is given: what it is given in the cloud.
 
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { functionSettings } from '#functions/settings.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
 import { headerBytesMax } from '#shared/oci/limits.ts';
@@ -37,16 +37,19 @@ export function commandsFor(
   >;
 }
 
+/** The file that a function begins with. @param bundle the directory that `npm run bundle` filled */
+export function bundledMain(name: TargetName, bundle: string): string {
+  return resolve(bundle, targets[name].host === 'streaming' ? name : 'functions', 'index.cjs');
+}
+
 function argumentsFor(name: TargetName, bundle: string | undefined): readonly string[] {
+  const main = bundle === undefined ? undefined : bundledMain(name, bundle);
   if (targets[name].host === 'streaming') {
-    const main =
-      bundle === undefined
-        ? join(root, `functions/${name}/main.ts`)
-        : resolve(bundle, name, 'index.cjs');
-    return ['--max-semi-space-size=2', main];
+    return ['--max-semi-space-size=2', main ?? join(root, `functions/${name}/main.ts`)];
   }
   const framework = createRequire(import.meta.url).resolve('@google-cloud/functions-framework');
-  const source = bundle === undefined ? root : resolve(bundle, 'functions');
+  // As there, the package.json of that directory says what it begins with.
+  const source = main === undefined ? root : dirname(main);
   return [join(framework, '../main.js'), `--target=${name}`, `--source=${source}`];
 }
 

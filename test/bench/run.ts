@@ -1,11 +1,12 @@
 // `npm run bench`: Berth, and Debian's docker-registry when it is installed, measured in turns in one run.
 //
-//   npm run bench -- [--rows <text>] [--rounds <n>] [--seconds <n>] [--alone] [--growth] [--directory <path>]
+//   npm run bench -- [--rows <text>] [--rounds <n>] [--seconds <n>] [--alone] [--growth | --cold-start] [--directory <path>]
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { coldStartColumns, measureColdStarts } from './cold-start.ts';
 import { growthColumns, measureGrowth } from './growth.ts';
 import { type Row, rows } from './rows.ts';
 import {
@@ -23,6 +24,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '2' },
     alone: { type: 'boolean', default: false },
     growth: { type: 'boolean', default: false },
+    'cold-start': { type: 'boolean', default: false },
     directory: { type: 'string', default: tmpdir() },
   },
 });
@@ -34,21 +36,20 @@ type Start = (directory: string) => Promise<Server>;
 
 const starts: Start[] = [startBerthToMeasure];
 if (!options.alone && hasDockerRegistry()) starts.push(startDockerRegistry);
-else if (!options.alone) print('docker-registry is not installed: there are no ratios');
+else if (!options.alone && !options['cold-start'])
+  print('docker-registry is not installed: there are no ratios');
 
 const space = await mkdtemp(join(options.directory, 'berth-bench-'));
 try {
   if (options.growth) await measureGrowing();
+  else if (options['cold-start']) await measureStarting();
   else await measureAll();
 } finally {
   await rm(space, { recursive: true, force: true });
 }
 
 async function measureAll(): Promise<void> {
-  const [cpu] = cpus();
-  print(
-    `${new Date().toISOString().slice(0, 10)}, ${cpus().length} × ${cpu?.model.trim()}, Node ${process.version}`,
-  );
+  print(machine());
   print(
     `${rounds} rounds of ${seconds} s; ratios are Berth to docker-registry, with the rounds' spread\n`,
   );
@@ -71,6 +72,19 @@ async function measureGrowing(): Promise<void> {
   await measureGrowth(space, { rounds, seconds }, (name, values) =>
     printLine(name, ...values.map(rounded)),
   );
+}
+
+async function measureStarting(): Promise<void> {
+  print(`${machine()}; ${rounds} rounds; ratios are to an empty function in functions-framework`);
+  print('from the start of the process to its first answer, with the rounds’ spread\n');
+  printLine('', ...coldStartColumns);
+  const left = await measureColdStarts(space, rounds, printLine);
+  if (left !== undefined) print(`cold starts are not measured: ${left}`);
+}
+
+function machine(): string {
+  const [cpu] = cpus();
+  return `${new Date().toISOString().slice(0, 10)}, ${cpus().length} × ${cpu?.model.trim()}, Node ${process.version}`;
 }
 
 /** In turns, so that what disturbs the machine disturbs both. */

@@ -94,12 +94,13 @@ async function start(
 ): Promise<Omit<Server, 'authorization' | 'basic'>> {
   await mkdir(directory, { recursive: true });
   const log = await open(join(directory, 'log'), 'w');
-  const started = performance.now();
+  const startedAt = performance.now();
   const child = spawn(command, parameters, {
     env: { ...process.env, OTEL_TRACES_EXPORTER: 'none', ...environment },
     stdio: ['ignore', log.fd, log.fd],
   });
-  const readyMs = await untilAnswers(child, port, started);
+  const request = `GET /v2/ HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`;
+  const { ms: readyMs } = await firstAnswer(child, port, { request, startedAt });
   const { pid } = child;
   return {
     name,
@@ -124,24 +125,32 @@ async function start(
   };
 }
 
-async function untilAnswers(child: ChildProcess, port: number, started: number): Promise<number> {
-  const request = `GET /v2/ HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`;
-  while (performance.now() - started < 30_000) {
+/**
+ * Asks a process that is starting until it answers.
+ * @param asked.startedAt when it was started, as performance.now() told
+ * @returns what it answered, and after how many milliseconds
+ */
+export async function firstAnswer(
+  child: ChildProcess,
+  port: number,
+  { request, startedAt }: { readonly request: string; readonly startedAt: number },
+): Promise<{ readonly status: number; readonly ms: number }> {
+  while (performance.now() - startedAt < 30_000) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
     try {
       const connection = await Connection.open(host, port);
-      await connection.send(request);
+      const { status } = await connection.send(request);
       connection.close();
-      return performance.now() - started;
+      return { status, ms: performance.now() - startedAt };
     } catch {
-      await sleep(5);
+      await sleep(2);
     }
   }
   child.kill('SIGKILL');
   throw new Error('the server did not answer within half a minute');
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, host);
   await once(server, 'listening');
   const address = server.address();
