@@ -4,7 +4,8 @@
 import { isFresh } from '#shared/http/conditional.ts';
 import type { ReplyHeaders } from '#shared/http/reply.ts';
 import type { Reference } from '#shared/oci/reference.ts';
-import { type FoundManifest, findManifest, readManifest } from '#shared/registry/manifests.ts';
+import { findManifest, readManifest } from '#shared/registry/manifests.ts';
+import type { FoundManifest } from '#shared/registry/recent-manifests.ts';
 import { type RepositoryAction, requireReference } from '../action.ts';
 
 export const getManifest: RepositoryAction = async (request, store) => {

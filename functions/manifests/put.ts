@@ -4,7 +4,7 @@ import { RegistryError } from '#shared/oci/errors.ts';
 import { manifestBytesMax, tagParametersMax } from '#shared/oci/limits.ts';
 import { parseContentType } from '#shared/oci/media-types.ts';
 import { parseTag, type Reference, type Tag } from '#shared/oci/reference.ts';
-import { pushManifest } from '#shared/registry/manifests.ts';
+import { pushManifest } from '#shared/registry/push-manifest.ts';
 import { notTag, type RepositoryAction, requireReference } from '../action.ts';
 
 export const putManifest: RepositoryAction = async (request, store) => {

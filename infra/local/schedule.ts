@@ -8,7 +8,7 @@ import type { Log } from '#shared/log.ts';
 /** How often the outbox is swept, changes or not: what a change that was not seen left is found then. */
 const sweepEveryMs = 5000;
 /** Changes that come together are told together. */
-const sweepAfterChangeMs = 50;
+const sweepAfterChangeMs = 100;
 const collectEveryMs = 60 * 60 * 1000;
 
 export interface Schedule {
@@ -21,27 +21,42 @@ export function startSchedule(
   portOf: (functionName: string) => number | undefined,
   log: Log,
 ): Schedule {
-  const call = (name: string, path: string) => {
-    post(portOf(name), path).catch((error: unknown) =>
-      log('WARNING', 'a scheduled call failed', { function: name, error: String(error) }),
-    );
+  const call = async (name: string, path: string) => {
+    try {
+      await post(portOf(name), path);
+    } catch (error) {
+      log('WARNING', 'a scheduled call failed', { function: name, error: String(error) });
+    }
   };
-  const sweep = () => call('events', '/sweep');
+  let soon: NodeJS.Timeout | undefined;
+  let sweeping: Promise<void> | undefined;
+  let isStopped = false;
+  /** One sweep at a time: another would only wait for the leases of the first. */
+  const sweep = () => {
+    sweeping ??= call('events', '/sweep').finally(() => {
+      sweeping = undefined;
+    });
+  };
+  const sweepSoon = () => {
+    if (isStopped) return;
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      // What changed while one was under way, that one may not have seen.
+      if (sweeping === undefined) sweep();
+      else sweepSoon();
+    }, sweepAfterChangeMs).unref();
+  };
   const timers = [
-    setInterval(sweep, sweepEveryMs).unref(),
+    setInterval(sweepSoon, sweepEveryMs).unref(),
     setInterval(() => call('collector', '/'), collectEveryMs).unref(),
   ];
-  let soon: NodeJS.Timeout | undefined;
   return {
     answered: ({ method = '', url = '' }, status) => {
       const changed = status < 300 && /^(PUT|DELETE)$/.test(method) && url.includes('/manifests/');
-      if (!changed || soon !== undefined) return;
-      soon = setTimeout(() => {
-        soon = undefined;
-        sweep();
-      }, sweepAfterChangeMs).unref();
+      if (changed) sweepSoon();
     },
     stop: () => {
+      isStopped = true;
       for (const timer of timers) clearInterval(timer);
       clearTimeout(soon);
     },

@@ -21,22 +21,24 @@ const configSchema = v.object({
   variant: platformPart,
 });
 
-type Described = Pick<ManifestSummary, 'created' | 'platform'>;
+export type Described = Pick<ManifestSummary, 'created' | 'platform'>;
 
 /**
  * When the image was built and for what platform. Nothing where there is no config, where it is larger
  * than `configBytesMax` or is not what its media type says: a registry keeps any bytes.
+ * @returns `undefined` when the repository does not hold the config
  */
 export async function readConfig(
   store: Store,
   repository: Repository,
   { config }: Manifest,
-): Promise<Described> {
+): Promise<Described | undefined> {
   if (config === undefined || !isImageConfig(config.mediaType) || config.size > configBytesMax) {
     return {};
   }
   const link = await findLink(store, repository, config.digest);
-  if (link === undefined || link.size > configBytesMax) return {};
+  if (link === undefined) return undefined;
+  if (link.size > configBytesMax) return {};
   const object = await store.blobs.read(blobObject(repository, config.digest));
   if (object === undefined) return {};
   return parseConfig(await gather(object.bytes));

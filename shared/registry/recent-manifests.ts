@@ -5,7 +5,12 @@
 import type { Digest } from '../oci/digest.ts';
 import { manifestInlineBytesMax, recentManifestBytesMax } from '../oci/limits.ts';
 import type { Repository } from './layout.ts';
-import type { FoundManifest } from './manifests.ts';
+
+export interface FoundManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+}
 
 export interface ReadManifest extends FoundManifest {
   readonly bytes: Uint8Array;

@@ -11,8 +11,8 @@ import { parseReference, parseRepositoryName, type Tag } from '#shared/oci/refer
 import { systemClock } from '#shared/ports/clock.ts';
 import type { Documents } from '#shared/ports/documents.ts';
 import { type Repository, repositoryAt } from '#shared/registry/layout.ts';
-import { pushManifest } from '#shared/registry/manifests.ts';
 import { mountBlob } from '#shared/registry/mount.ts';
+import { pushManifest } from '#shared/registry/push-manifest.ts';
 import type { Store } from '#shared/registry/store.ts';
 import { pushBlob } from '#shared/registry/uploads.ts';
 

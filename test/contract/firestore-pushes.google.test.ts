@@ -14,7 +14,8 @@ import {
 import type { Digest } from '#shared/oci/digest.ts';
 import type { RepositoryName, Tag } from '#shared/oci/reference.ts';
 import { type Repository, repositoryAt } from '#shared/registry/layout.ts';
-import { pushManifest, readManifest } from '#shared/registry/manifests.ts';
+import { readManifest } from '#shared/registry/manifests.ts';
+import { pushManifest } from '#shared/registry/push-manifest.ts';
 import type { Store } from '#shared/registry/store.ts';
 import { pushBlob } from '#shared/registry/uploads.ts';
 import { fakeClock } from '#test/support/clock.ts';

@@ -12,7 +12,7 @@ import { mediaTypes } from '#shared/oci/media-types.ts';
 import { parseRepositoryName, parseTag } from '#shared/oci/reference.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
-import { pushManifest } from '#shared/registry/manifests.ts';
+import { pushManifest } from '#shared/registry/push-manifest.ts';
 import { endsWithTests } from '#test/support/ends-with-tests.ts';
 import { freePort } from '#test/support/free-port.ts';
 import { startGoogle } from '#test/support/google.ts';

@@ -10,7 +10,7 @@ import { absent } from '#shared/ports/blobs.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
 import { blobObject } from '#shared/registry/layout.ts';
 import { unlink } from '#shared/registry/links.ts';
-import { pushManifest } from '#shared/registry/manifests.ts';
+import { pushManifest } from '#shared/registry/push-manifest.ts';
 import type { Store } from '#shared/registry/store.ts';
 import { pushBlob } from '#shared/registry/uploads.ts';
 import { type FakeClock, fakeClock } from '#test/support/clock.ts';
