@@ -63,9 +63,13 @@ async function bundleOurs(main: string, into: string): Promise<void> {
 }
 
 async function bundleChunk(name: string, into: string): Promise<void> {
+  const packages = chunks[name] ?? [];
   await build({
     ...common,
-    stdin: { contents: chunks[name]?.exports ?? '', resolveDir: root },
+    stdin: {
+      contents: packages.map((one) => `export * from '${one}';`).join('\n'),
+      resolveDir: root,
+    },
     outfile: join(into, `${name}.cjs`),
     // Half the size is read faster. Names stay, for whoever reads where it failed.
     minifyWhitespace: true,

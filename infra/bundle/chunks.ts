@@ -2,56 +2,32 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Plugin } from 'esbuild';
+import { methodsCalled } from '#shared/google/firestore-time.ts';
 import { onlyMethods } from './proto-definitions.ts';
 
-interface Chunk {
-  /** Of its packages, what our code uses. */
-  readonly exports: string;
-  readonly packages: readonly string[];
-}
-
-export const chunks: Readonly<Record<string, Chunk>> = {
-  firestore: {
-    packages: ['@google-cloud/firestore'],
-    exports: `export * from '@google-cloud/firestore'`,
-  },
-  storage: {
-    packages: ['@google-cloud/storage', 'google-auth-library'],
-    exports: `export * from '@google-cloud/storage';
-      export { PassThroughClient } from 'google-auth-library'`,
-  },
-  pubsub: {
-    packages: ['@google-cloud/pubsub'],
-    exports: `export { PubSub, v1 } from '@google-cloud/pubsub'`,
-  },
-  'hash-wasm': {
-    packages: ['hash-wasm'],
-    exports: `export { createCRC32, createSHA256, createSHA512 } from 'hash-wasm'`,
-  },
+/** File → the packages in it. */
+export const chunks: Readonly<Record<string, readonly string[]>> = {
+  firestore: ['@google-cloud/firestore'],
+  // Storage is given a client of the other's.
+  storage: ['@google-cloud/storage', 'google-auth-library'],
+  pubsub: ['@google-cloud/pubsub'],
+  'hash-wasm': ['hash-wasm'],
 };
 
 /** Has our code load the chunks instead of the packages. */
 export const chunksApart: Plugin = {
   name: 'chunks-apart',
   setup(build) {
-    const chunkOf = new Map(
-      Object.entries(chunks).flatMap(([name, { packages }]) =>
-        packages.map((one) => [one, name] as const),
-      ),
-    );
     build.onResolve({ filter: /^[a-z@]/ }, ({ path }) => {
-      const chunk = chunkOf.get(path);
+      const chunk = Object.keys(chunks).find((name) => chunks[name]?.includes(path));
       return chunk === undefined ? undefined : { path: `./${chunk}.cjs`, external: true };
     });
   },
 };
 
-/** What our adapter has Firestore do. */
-const called = ['BatchGetDocuments', 'RunQuery', 'BeginTransaction', 'Commit', 'Rollback'];
-
 /**
  * Files of the Firestore SDK (9.4.1) that take time at its first call and that Berth has no use for, and what stands in
- * their place: with all of them that call took twice as long. What is not there fails where it is called.
+ * their place. With them that call needs more than twice the time. What is not there fails where it is called.
  */
 const slimmed: Readonly<Record<string, (source: string) => string>> = {
   // A database's client makes one that knows of places where databases may be, and compiles its messages.
@@ -73,7 +49,7 @@ const slimmed: Readonly<Record<string, (source: string) => string>> = {
     Enum.prototype.toDescriptor = Type.prototype.toDescriptor = () => ({ $type: { toObject: () => ({}) } });`,
   // The messages of all that a database can be asked, and of its administration.
   '@google-cloud/firestore-api/build/protos/protos.json': (source) =>
-    JSON.stringify(onlyMethods(JSON.parse(source), 'google.firestore.v1.Firestore', called)),
+    JSON.stringify(onlyMethods(JSON.parse(source), 'google.firestore.v1.Firestore', methodsCalled)),
 };
 
 /** Leaves out of an SDK what Berth has no use for. Fails the bundling when the SDK no longer has one of these files. */

@@ -54,7 +54,6 @@ function answersTo(method: string, request: Buffer): Buffer[] {
       .map(({ bytes }) => Buffer.concat([field(2, bytes), field(3, transaction), field(4, time)]));
   }
   if (method === 'RunQuery') return [Buffer.concat([field(2, transaction), field(3, time)])];
-  if (method === 'BeginTransaction') return [field(1, transaction)];
   return method === 'Commit' ? [field(2, time)] : [Buffer.alloc(0)];
 }
 

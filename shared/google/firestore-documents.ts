@@ -8,7 +8,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import type { Meter } from '../ports/meter.ts';
 import { FirestoreReads, type Source } from './firestore-reads.ts';
-import { within } from './firestore-time.ts';
+import { methodsCalled, within } from './firestore-time.ts';
 import { Transactions } from './firestore-transactions.ts';
 
 export interface FirestoreDocumentsOptions {
@@ -74,9 +74,7 @@ function timeLimits(answerMsMax: number) {
     retry_codes_name: 'never',
     retry_params_name: 'default',
   };
-  const methods = Object.fromEntries(
-    ['BatchGetDocuments', 'RunQuery', 'Commit', 'Rollback'].map((name) => [name, method]),
-  );
+  const methods = Object.fromEntries(methodsCalled.map((name) => [name, method]));
   return {
     interfaces: { 'google.firestore.v1.Firestore': { retry_codes: { never: [] }, methods } },
   };

@@ -1,6 +1,9 @@
 // Every call ends in bounded time. The SDK's own patience with an endpoint that does not answer is minutes, over REST
 // without an end, and cannot be set.
 
+/** What the adapter has Firestore do (google.firestore.v1.Firestore). Others have no limit of ours, and are not bundled. */
+export const methodsCalled = ['BatchGetDocuments', 'RunQuery', 'Commit', 'Rollback'] as const;
+
 /** What a call can see of its time. */
 export interface Call {
   /** Its caller was told that it failed: it begins nothing new. */

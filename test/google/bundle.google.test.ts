@@ -12,11 +12,14 @@ import { freePort, untilListening } from '#infra/local/processes.ts';
 import { backend, standOnGoogle } from '#test/support/backend.ts';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
 import {
+  answered,
   type Call,
+  missManifest,
   openUpload,
   pullBlob,
   pullManifest,
   pushAll,
+  pushManifest,
   sendAll,
 } from '#test/support/calls.ts';
 import { endsWithTests } from '#test/support/ends-with-tests.ts';
@@ -97,6 +100,23 @@ describe('what is bundled', { skip }, () => {
         path: '/v2/_catalog',
         expect: { status: 200, json: { repositories: ['bundled/image'] } },
       },
+    ]);
+  });
+
+  it('refuses an image without its layers, and removes one', async () => {
+    const [removed, lacking] = [imageManifest(), imageManifest()];
+    await sendAsAdmin([
+      ...pushAll('bundled/image', removed),
+      {
+        method: 'DELETE',
+        path: `/v2/bundled/image/manifests/${removed.digest}`,
+        expect: { status: 202 },
+      },
+      missManifest('bundled/image', removed.digest),
+      answered(pushManifest('bundled/image', lacking), {
+        status: 404,
+        code: 'MANIFEST_BLOB_UNKNOWN',
+      }),
     ]);
   });
 
