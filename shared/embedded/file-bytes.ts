@@ -10,7 +10,7 @@ import { ifThere } from './errno.ts';
  * three times as fast as many small ones.
  */
 const pieceBytesMin = 64 * 1024;
-const pieceBytesMax = 256 * 1024;
+const pieceBytesMax = 512 * 1024;
 
 /** Who asks for the next piece within this time is fast, once so much was read: the system buffers less. */
 const fastReaderMs = 20;
@@ -21,7 +21,7 @@ const buffersBytesMax = 8 * 1024 * 1024;
  * the read. A read that took longer than this had to wait for the disk: the next ones of the file go to a
  * thread, so that others are served meanwhile, until it is tried again.
  */
-const cachedReadMs = 1;
+const cachedReadMs = 2;
 const readsByThread = 16;
 
 /** Up to here the bytes are read at once, instead of when they are asked for. */
