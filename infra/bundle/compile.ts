@@ -1,5 +1,5 @@
-// What V8 compiles while the functions start and answer, kept beside what was bundled (index.cjs). V8 compiles a function
-// when it is first called: so each of ours is started, and asked what it is there for. Behind it is nothing
+// What V8 compiles while the functions start and answer, kept beside what was bundled (index.cjs). It compiles code when
+// that is first called: so each function is started, and asked what it is there for. Behind it is nothing
 // (empty-google.ts): most of its answers are that something is not there, or went wrong.
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -28,6 +28,7 @@ export async function keepCompiled(directory: string): Promise<void> {
   try {
     const { variables } = await loadSecretVariables(secrets, password);
     const commands = commandsFor({ ...variables, ...settingsFor(google) }, directory);
+    // The first of them issues it.
     let token = '';
     for (const name of targetNames) {
       const main = bundledMain(name, directory);

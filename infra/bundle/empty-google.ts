@@ -1,5 +1,5 @@
-// What stands for Google's services while the bundled functions are compiled: a Firestore that is empty and forgets what is
-// written, and a Cloud Storage that refuses everything, in a way that nobody tries again.
+// What stands for Google's services while the bundled functions are compiled: a Firestore that is empty and forgets
+// what is written, and a Cloud Storage that refuses everything, in a way that nobody tries again.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';

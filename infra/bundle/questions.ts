@@ -97,6 +97,8 @@ function asking(port: number, authorization: string): Ask {
         .once('error', reject)
         .end(body);
     });
+    // Whoever is not let in sees nothing of what is behind the door.
+    if (answer.statusCode === 401) throw new Error(`${method} ${path} was answered 401`);
     return { headers: answer.headers, body: await text(answer) };
   };
 }
