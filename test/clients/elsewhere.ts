@@ -18,8 +18,9 @@ export interface Elsewhere {
   /** `127.0.0.1:port`: another port of the registry's own host. */
   readonly host: string;
   readonly asked: AskedElsewhere[];
-  /** So many answers to come break off in their middle. */
+  /** So many answers to come break off in their middle, of objects that have so many bytes or more. */
   breaks: number;
+  breaksFromBytes: number;
   close(): void;
 }
 
@@ -46,7 +47,8 @@ export async function startElsewhere({ blobs }: Services): Promise<Elsewhere> {
       'Content-Length': bytes.length,
       ...(range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end}/${object.size}` }),
     });
-    if (elsewhere.breaks === 0) return void response.end(bytes);
+    const isWhole = elsewhere.breaks === 0 || object.size < elsewhere.breaksFromBytes;
+    if (isWhole) return void response.end(bytes);
     elsewhere.breaks -= 1;
     response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy());
   };
@@ -56,6 +58,7 @@ export async function startElsewhere({ blobs }: Services): Promise<Elsewhere> {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     breaks: 0,
+    breaksFromBytes: 0,
     close: () => {
       server.close();
       server.closeAllConnections();

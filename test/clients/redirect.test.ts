@@ -33,6 +33,9 @@ after(async () => {
   await registry.close();
 });
 
+/** A config that is pushed here has some hundred bytes, a layer of containerd's image two thousand and more. */
+const layerBytesMin = 1500;
+
 describe('a blob that lies elsewhere', () => {
   const name = 'replay/elsewhere';
   const blob = contentOf(randomBytes(100_000));
@@ -197,6 +200,8 @@ describe('what lies elsewhere', () => {
       const image = `${new URL(registry.url).host}/elsewhere/${puller.name}-broken:v1`;
       const digest = await pusher.push(image);
       const before = elsewhere.asked.length;
+      // docker begins anew with a config, and only goes on with a layer; which it asks for first is chance.
+      elsewhere.breaksFromBytes = puller.name === 'docker' ? layerBytesMin : 0;
       elsewhere.breaks = 1;
       assert.equal(await puller.pull(image), digest);
       const ranges = elsewhere.asked.slice(before).map(({ range }) => range);
