@@ -36,7 +36,7 @@ export async function main(): Promise<void> {
     await prepareTopic(environment);
     const processes = await startProcesses(commandsFor(environment, bundle), stderrLog);
     const schedule = startSchedule(processes.portOf, stderrLog);
-    const proxy = createProxy(processes.portOf, schedule.answered);
+    const proxy = createProxy(processes.portOf, schedule.answered, stderrLog);
     const gateway = await startServer(proxy.handler, {
       host: settings.host,
       port: settings.port,

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { routes } from '#functions/routes.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyHeaders, writeReply } from '#shared/http/reply.ts';
+import type { Log } from '#shared/log.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 
 /** What one hop says to the next, and is not passed on (RFC 9110 section 7.6.1). */
@@ -35,11 +36,14 @@ export interface Proxy {
 export function createProxy(
   portOf: (functionName: string) => number | undefined,
   answered: (message: Incoming, status: number) => void,
+  log: Log,
 ): Proxy {
-  const agent = new Agent({ keepAlive: true, maxSockets: 512 });
+  // A connection a request: one that is kept may be ended by the function just as it is used again, and what carries a
+  // body cannot be sent twice.
+  const agent = new Agent({ keepAlive: false });
   return {
     handler: async (message, response) => {
-      const reply = await forward(message, response, agent, portOf);
+      const reply = await forward(message, response, { agent, portOf, log });
       answered(message, reply.status);
       await writeReply(message, response, reply, { bytesSent: 0 }).catch(() => response.destroy());
     },
@@ -76,8 +80,11 @@ const patterns = routes.map(({ path, run }) => ({
 async function forward(
   message: Incoming,
   response: Outgoing,
-  agent: Agent,
-  portOf: (functionName: string) => number | undefined,
+  {
+    agent,
+    portOf,
+    log,
+  }: { agent: Agent; portOf: (functionName: string) => number | undefined; log: Log },
 ): Promise<Reply> {
   const name = functionOf(message.method ?? '', message.url ?? '/');
   const port = portOf(name);
@@ -97,8 +104,10 @@ async function forward(
   try {
     const [answered] = await answer;
     return { status: answered.statusCode ?? 502, headers: headersOf(answered), body: answered };
-  } catch {
-    return response.destroyed ? { status: 499 } : unavailable(name);
+  } catch (error) {
+    if (response.destroyed) return { status: 499 };
+    log('WARNING', 'a function did not answer', { function: name, error: String(error) });
+    return unavailable(name);
   }
 }
 
