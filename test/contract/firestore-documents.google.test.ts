@@ -159,7 +159,12 @@ describe('Firestore documents', { skip }, () => {
       const expected = ['grpc', 'rest'].flatMap((transport) =>
         calls.map((call) => `${transport} ${call}: ${tooLate}`),
       );
-      assert.deepEqual(new Set(stdout.trim().split('\n')), new Set(expected));
+      // Where an attempt had failed by then, it follows with what.
+      const told = stdout
+        .trim()
+        .split('\n')
+        .map((line) => line.replace(/(?<= 300 ms): .*$/, ''));
+      assert.deepEqual(new Set(told), new Set(expected));
     } finally {
       server.close();
     }
