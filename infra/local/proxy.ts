@@ -4,9 +4,10 @@
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { routes } from '#functions/routes.ts';
+import { functionOf, type Route, routes } from '#functions/routes.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyHeaders, writeReply } from '#shared/http/reply.ts';
+import { pathPattern } from '#shared/http/router.ts';
 import type { Log } from '#shared/log.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 
@@ -52,30 +53,25 @@ export function createProxy(
 }
 
 /** The function that answers: that of the first route whose path fits, or `manifests`, which says what is wrong. */
-export function functionOf(method: string, url: string): string {
+export function targetFor(method: string, url: string): string {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
   if (mark !== -1 && new URLSearchParams(url.slice(mark + 1)).has('_state')) return 'uploads';
   const isPush = (method === 'POST' || method === 'PATCH') && path.startsWith('/v2/');
   const exact = routes.find((route) => route.path === path);
-  if (exact !== undefined) return deployedAs(exact.run);
+  if (exact !== undefined) return deployedAs(exact);
   if (isPush) return 'uploads';
   const fitting = patterns.find(({ pattern }) => pattern.test(path));
-  return fitting === undefined ? 'manifests' : deployedAs(fitting.run);
+  return fitting === undefined ? 'manifests' : deployedAs(fitting.route);
 }
 
 /** Routes for who looks after one process are not deployed as a function. */
-function deployedAs(run: string): string {
-  const [name = ''] = run.split('/');
+function deployedAs(route: Route): string {
+  const name = functionOf(route);
   return name === 'operator' ? 'manifests' : name;
 }
 
-const patterns = routes.map(({ path, run }) => ({
-  run,
-  pattern: new RegExp(
-    `^${path.replace(/[.]/g, '\\$&').replace(/\{(\w+)\}/g, (_, word) => (word === 'name' ? '.+' : '[^/]+'))}$`,
-  ),
-}));
+const patterns = routes.map((route) => ({ route, pattern: pathPattern(route.path) }));
 
 async function forward(
   message: Incoming,
@@ -86,7 +82,7 @@ async function forward(
     log,
   }: { agent: Agent; portOf: (functionName: string) => number | undefined; log: Log },
 ): Promise<Reply> {
-  const name = functionOf(message.method ?? '', message.url ?? '/');
+  const name = targetFor(message.method ?? '', message.url ?? '/');
   const port = portOf(name);
   if (port === undefined) return unavailable(name);
   const upstream = request({

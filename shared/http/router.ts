@@ -19,7 +19,7 @@ export interface Match<R> {
 export function createRouter<R extends RoutePattern>(
   routes: readonly R[],
 ): (method: string, path: string) => Match<R> {
-  const compiled = routes.map((route) => ({ route, pattern: compile(route.path) }));
+  const compiled = routes.map((route) => ({ route, pattern: pathPattern(route.path) }));
   return (method, path) => {
     // No name, tag or digest needs percent-encoding; some clients encode the colon of a digest.
     const plain = path.replace(/%3a/gi, ':');
@@ -34,7 +34,8 @@ export function createRouter<R extends RoutePattern>(
   };
 }
 
-function compile(path: string): RegExp {
+/** What a route's path fits, whatever the method; each `{…}` is a group of that name. */
+export function pathPattern(path: string): RegExp {
   const source = path
     .replace(/[.]/g, '\\$&')
     .replace(/\{(\w+)\}/g, (_, name) => (name === 'name' ? '(?<name>.+)' : `(?<${name}>[^/]+)`));

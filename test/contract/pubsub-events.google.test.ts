@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { PubSub } from '@google-cloud/pubsub';
 import { openPubSubEvents } from '#shared/google/pubsub-events.ts';
 import { startEmulator } from '#test/support/emulators.ts';
+import { freePort } from '#test/support/free-port.ts';
 import { Inbox } from '#test/support/inbox.ts';
 import { openTopic } from '#test/support/topic.ts';
 import { eventsContract } from './events.ts';
@@ -62,7 +63,7 @@ describe('events on Pub/Sub', { skip }, () => {
     const { host: emulator = '' } = await startEmulator('pubsub');
     const inbox = new Inbox();
     const { projectId, topic, close } = await openTopic([inbox]);
-    const port = await freePort();
+    const port = await freePort('127.0.0.1');
     const events = openAt(`127.0.0.1:${port}`, projectId, 1000);
     await assert.rejects(events.publish(topic, 'local/a', [message('a')]));
     const passage = await passOn(port, emulator);
@@ -94,15 +95,6 @@ describe('events on Pub/Sub', { skip }, () => {
     await close();
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Passes connections to a port on to a host. */
 async function passOn(port: number, host: string) {

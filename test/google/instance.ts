@@ -7,7 +7,7 @@ import { openGoogleServices } from '#functions/google.ts';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
-import { functionOf } from '#infra/local/proxy.ts';
+import { targetFor } from '#infra/local/proxy.ts';
 import { sha256 } from '#shared/auth/robots.ts';
 import { startServer } from '#shared/http/server.ts';
 import type { Operation } from '#shared/ports/meter.ts';
@@ -69,7 +69,7 @@ export async function startInstance(
   const server = await startServer(
     async (message, response) => {
       const { method = '', url = '' } = message;
-      const name = message.headers[functionHeader] ?? functionOf(method, url);
+      const name = message.headers[functionHeader] ?? targetFor(method, url);
       const target = targetNames.find((one) => one === name) ?? 'manifests';
       const handler = serve(await services(target), { functions: targets[target].serves });
       await handler(message, response);

@@ -6,15 +6,13 @@
 //   const { skip } = await startEmulator('firestore');
 //   describe('…', { skip }, () => …);
 
-import { strict as assert } from 'node:assert';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, globSync, realpathSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { endsWithTests } from './ends-with-tests.ts';
+import { freePort } from './free-port.ts';
 
 /** Of each: where the SDKs read its address, what it is started by, and what it prints once it listens. */
 const emulators = {
@@ -61,7 +59,7 @@ export async function startEmulator(name: EmulatorName): Promise<Emulator> {
   if (running !== undefined && running !== '') return { host: running, skip: false };
   const found = find(name);
   if (found.skip !== false) return found;
-  const host = `127.0.0.1:${await freePort()}`;
+  const host = `127.0.0.1:${await freePort('127.0.0.1')}`;
   const [address, port] = host.split(':');
   const child = spawn(
     found.java,
@@ -103,16 +101,6 @@ function cloudSdks(): string[] {
 function onPath(program: string): string | undefined {
   const directories = (process.env['PATH'] ?? '').split(delimiter);
   return directories.map((at) => join(at, program)).find((at) => existsSync(at));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert(address !== null && typeof address === 'object');
-  server.close();
-  await once(server, 'close');
-  return address.port;
 }
 
 function untilPrinted(child: ChildProcess, words: string): Promise<void> {
