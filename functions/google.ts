@@ -1,8 +1,8 @@
 // The composition root in the cloud: settings → Google's services → what actions may use. Each SDK is loaded when a
 // request first needs it: an instance that starts answers at once what needs none of them.
 
-import { createDirectory } from '#shared/auth/credentials.ts';
-import { createIssuer, createVerifier, type TokenIssuer } from '#shared/auth/token.ts';
+import { openAccess } from '#shared/auth/open-access.ts';
+import { createIssuer, type TokenIssuer } from '#shared/auth/token.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
 import { type Clock, systemClock } from '#shared/ports/clock.ts';
@@ -41,10 +41,16 @@ export async function openGoogleServices(
     clock,
     recent: new RecentManifests(),
     locationOf: () => required(given, 'BERTH_LOCATION'),
-    directory: createDirectory(documents, given.BERTH_ADMIN_SHA256 ?? ''),
-    policy: { anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set() },
+    ...(await openAccess(
+      { documents, clock },
+      {
+        adminSha256: given.BERTH_ADMIN_SHA256,
+        anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set(),
+        operators: given.BERTH_OPERATORS ?? [],
+        tokenKeys: given.BERTH_TOKEN_PUBLIC_KEYS ?? [],
+      },
+    )),
     issuer: await issuerOf(given, clock),
-    verifier: await createVerifier(given.BERTH_TOKEN_PUBLIC_KEYS ?? [], clock),
     stateKeys: given.BERTH_STATE_KEYS ?? [],
     log: stderrLog,
     observe: logRequests(stderrLog),

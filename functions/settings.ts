@@ -1,6 +1,7 @@
 // The settings of the functions as they are deployed: a table. Each function is given, and reads, only what it needs.
 
 import * as v from 'valibot';
+import { membersSchema } from '#shared/auth/member.ts';
 import { projectsSchema, type Setting } from '#shared/settings.ts';
 import { type TargetName, targetNames } from './targets.ts';
 
@@ -118,6 +119,13 @@ export const functionSettings = {
     schema: projectsSchema,
     fallback: '',
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
+    readBy: serving,
+  },
+  BERTH_OPERATORS: {
+    schema: membersSchema,
+    fallback: '',
+    meaning:
+      'who may do everything beside the user `admin`: members as policies name them, separated by commas',
     readBy: serving,
   },
   BERTH_TOPIC: {

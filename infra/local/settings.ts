@@ -1,6 +1,7 @@
 // The settings of the registry on one machine: a table, read once, failing loudly at start.
 
 import * as v from 'valibot';
+import { type Member, membersSchema } from '#shared/auth/member.ts';
 import {
   type Environment,
   portSchema,
@@ -59,6 +60,12 @@ export const settings = {
     fallback: '',
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
   },
+  BERTH_OPERATORS: {
+    schema: membersSchema,
+    fallback: '',
+    meaning:
+      'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+  },
   BERTH_PUSH_ENDPOINTS: {
     schema: endpoints,
     fallback: '',
@@ -74,6 +81,7 @@ export interface Settings {
   /** Empty when none was set. */
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
+  readonly operators: readonly Member[];
   /** Addresses that events are pushed to. */
   readonly pushEndpoints: readonly string[];
 }
@@ -87,6 +95,7 @@ export function readSettings(environment: Environment): Settings {
     dataDirectory: value('BERTH_DATA'),
     adminPassword: value('BERTH_ADMIN_PASSWORD'),
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
+    operators: value('BERTH_OPERATORS'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
   };
 }

@@ -140,3 +140,27 @@ export const invalidFramesMax = 1000;
 /** Settings in one frame of HTTP/2, and pings that wait for their answer. */
 export const settingsMax = 32;
 export const unansweredPingsMax = 10;
+
+/** A member of a binding, as it is written. */
+export const memberCharactersMax = 1024;
+
+/** Members that the bindings of one project name, all together, and the bindings: they are one document. */
+export const membersMax = 1500;
+export const bindingsMax = 500;
+
+/** Rules of federation in one project: they lie in the same document. */
+export const federationRulesMax = 100;
+
+/** How long a policy or a login that was checked is taken for what it was, and how many an instance keeps. */
+export const recentSeconds = 10;
+export const recentPoliciesMax = 1000;
+export const recentIdentitiesMax = 10_000;
+
+/** How often an instance looks for tokens that were revoked. */
+export const revocationsReadSeconds = 30;
+
+/** From when a revocation holds: longer than `recentSeconds`, and than clocks differ. With the above, under a minute. */
+export const revocationSettleSeconds = 15;
+
+/** How long the audit of a project is kept. */
+export const auditDays = 400;

@@ -9,9 +9,9 @@ import { exportJWK, generateKeyPair } from 'jose';
 import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
-import { createDirectory } from '#shared/auth/credentials.ts';
+import { openAccess } from '#shared/auth/open-access.ts';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
-import { createIssuer, createVerifier } from '#shared/auth/token.ts';
+import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { systemClock } from '#shared/ports/clock.ts';
@@ -106,10 +106,16 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     clock,
     recent: new RecentManifests(),
     locationOf: () => 'local',
-    directory: createDirectory(documents, sha256(adminPassword)),
-    policy: { anonymousPull: options.anonymousPull ?? new Set() },
+    ...(await openAccess(
+      { documents, clock },
+      {
+        adminSha256: sha256(adminPassword),
+        anonymousPull: options.anonymousPull ?? new Set(),
+        operators: [],
+        tokenKeys: [{ ...(await exportJWK(publicKey)), kid: 'test' }],
+      },
+    )),
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
-    verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
     stateKeys: [{ id: 'test', secret: newSecret() }],
     log: (severity, message, fields) => {
       logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
