@@ -1,7 +1,7 @@
 // GET and POST /v2/token: credentials and scopes to a token (Docker token specification; POST is its OAuth2 form).
 
-import { wrongCredentials } from '#shared/auth/challenge.ts';
-import type { Credentials } from '#shared/auth/credentials.ts';
+import { unauthorized, wrongCredentials } from '#shared/auth/challenge.ts';
+import { type Credentials, isForeign, parseBearer } from '#shared/auth/credentials.ts';
 import { grant } from '#shared/auth/grant.ts';
 import type { Identity } from '#shared/auth/identity.ts';
 import { principalName } from '#shared/auth/principal.ts';
@@ -25,10 +25,10 @@ export const issueToken: Action = async (request, services) => {
     });
   }
   const granted = await grant(services.authority, identity, scopes, request.host);
-  const issued = await services.issuer.issue(request.host, {
-    principal: identity.principal,
-    ...granted,
-  });
+  const { principal, expiresAt } = identity;
+  // What Google and issuers vouch for for a short time only still gets a whole token, as in gcr.io.
+  const notAfter = principal.kind === 'robot' ? expiresAt : undefined;
+  const issued = await services.issuer.issue(request.host, { principal, ...granted }, notAfter);
   // containerd needs access_token, Spinnaker and gcloud need token: always both.
   const body = {
     token: issued.token,
@@ -37,7 +37,7 @@ export const issueToken: Action = async (request, services) => {
     issued_at: issued.issuedAt.toISOString(),
   };
   const reply = jsonReply(body, { 'Cache-Control': 'no-store' });
-  return { ...reply, actor: principalName(identity.principal) };
+  return { ...reply, actor: principalName(principal) };
 };
 
 interface TokenRequest {
@@ -46,7 +46,15 @@ interface TokenRequest {
   readonly credentials: Credentials | undefined;
 }
 
-function readQuery({ query }: ActionRequest): TokenRequest {
+function readQuery({ query, headers, origin, host }: ActionRequest): TokenRequest {
+  const token = parseBearer(headers.authorization ?? '');
+  // One of ours would live for ever, if it could be had anew for itself.
+  if (token !== undefined && !isForeign(token)) {
+    throw unauthorized(origin, host, {
+      message:
+        'the token endpoint takes a username and a password (Basic), or a token of Google or a trusted issuer',
+    });
+  }
   return { parameters: query, credentials: undefined };
 }
 

@@ -134,8 +134,9 @@ async function identifyRobot(
   // Compared even where there is no robot, so that a name that exists takes no longer.
   const matches = hasHash(password, found?.secretSha256 ?? nobodysHash);
   if (found === undefined || !matches) return undefined;
-  const { robot, version } = found;
-  return { principal: robot, seen: { [robotSubject(robot.project, robot.name)]: version } };
+  const { robot, version, expiresAt } = found;
+  const seen = { [robotSubject(robot.project, robot.name)]: version };
+  return { principal: robot, seen, expiresAt };
 }
 
 function usernameOf(credentials: Credentials): string {

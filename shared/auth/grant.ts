@@ -86,8 +86,9 @@ function split(
   const isAll = actions.includes('*');
   const asked = isAll ? possible : possible.filter((one) => isAsked(actions, one));
   const granted = asked.filter((action) => allowed.includes(action));
-  const refused =
-    isAll && granted.length > 0 ? [] : asked.filter((action) => !allowed.includes(action));
+  // Who asked for all got all there is; but that a push may not delete is told, as where push was asked for.
+  const isServed = isAll && granted.length > 0 && !granted.includes('push');
+  const refused = isServed ? [] : asked.filter((action) => !allowed.includes(action));
   const of = (some: readonly string[]) => (some.length > 0 ? [{ type, name, actions: some }] : []);
   return { granted: of(granted), refused: of(refused) };
 }

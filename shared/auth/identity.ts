@@ -8,7 +8,7 @@ export interface Identity {
   readonly principal: Principal;
   /** The documents that it was known by: a robot's, say. */
   readonly seen: Seen;
-  /** Milliseconds since 1970 at which what was shown expires, where it does. */
+  /** Milliseconds since 1970 at which it expires: an account, or what was shown of it. */
   readonly expiresAt?: number | undefined;
   /**
    * What a refresh token would stand for: of the principal's secrets the one that was shown. Absent where none is given,

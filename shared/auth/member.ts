@@ -104,6 +104,6 @@ export const membersSchema = v.pipe(
   }),
   v.check(
     (members) => !members.some((member) => /^(all|principal)/.test(member)),
-    'must name persons and accounts, one by one',
+    'must be persons and accounts, one by one',
   ),
 );

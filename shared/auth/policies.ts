@@ -214,7 +214,7 @@ export function parseBindings(
   if (members > membersMax) throw invalid(`a policy names at most ${membersMax} members`);
   return [...merged.values()].map(({ role, prefix, members: set }) => ({
     role,
-    members: [...set].sort(),
+    members: [...set],
     ...(prefix === undefined ? {} : { prefix }),
   }));
 }

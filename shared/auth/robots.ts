@@ -14,6 +14,7 @@ type RobotRecord = {
   readonly role: Role;
   readonly prefix?: string | undefined;
   readonly created: number;
+  readonly expiresAt?: number | undefined;
 };
 
 /** `- / project / robots / name`: a robot belongs to no location (shared/registry/layout.ts). */
@@ -61,7 +62,13 @@ export async function createRobot(
   if (!isRobotName(name)) throw new Error(`not a robot's name: ${name}`);
   if (!isProject(project)) throw new Error(`not a project: ${project}`);
   const secret = newSecret();
-  const record: RobotRecord = { secretSha256: sha256(secret), role, prefix, created: clock.now() };
+  const record: RobotRecord = {
+    secretSha256: sha256(secret),
+    role,
+    prefix: prefix?.replace(/\/$/, ''),
+    created: clock.now(),
+    expiresAt,
+  };
   await documents.transact(async (transaction) => {
     transaction.set(robotKey(project, name), record, { expiresAt });
     revoke(transaction, robotSubject(project, name), clock.now());
@@ -73,14 +80,17 @@ export async function createRobot(
 export async function findRobot(
   documents: Documents,
   username: string,
-): Promise<{ robot: Robot; secretSha256: string; version: number } | undefined> {
+): Promise<
+  | { robot: Robot; secretSha256: string; version: number; expiresAt?: number | undefined }
+  | undefined
+> {
   const [name = '', project = '', ...more] = username.split('@');
   if (more.length > 0 || !isRobotName(name) || !isProject(project)) return undefined;
   const found = await documents.get(robotKey(project, name));
   if (found === undefined) return undefined;
-  const { role, prefix, secretSha256 } = found.value as RobotRecord;
+  const { role, prefix, secretSha256, expiresAt } = found.value as RobotRecord;
   const robot: Robot = { kind: 'robot', name, project, role, prefix };
-  return { robot, secretSha256, version: found.committedAt };
+  return { robot, secretSha256, version: found.committedAt, expiresAt };
 }
 
 /** A secret of 256 random bits, in letters that need no quoting. */

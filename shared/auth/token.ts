@@ -29,8 +29,11 @@ export interface IssuedToken {
 }
 
 export interface TokenIssuer {
-  /** @param service the host it is good for */
-  issue(service: string, claims: TokenClaims): Promise<IssuedToken>;
+  /**
+   * @param service the host it is good for
+   * @param notAfter milliseconds since 1970 at which it expires, if that is sooner than others do
+   */
+  issue(service: string, claims: TokenClaims, notAfter?: number): Promise<IssuedToken>;
 }
 
 export interface TokenVerifier {
@@ -47,8 +50,10 @@ export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer>
   ]);
   const privateKey = await importJWK(key, algorithm);
   return {
-    issue: async (service, { principal, seen, granted, refused }) => {
+    issue: async (service, claims, notAfter = Number.POSITIVE_INFINITY) => {
+      const { principal, seen, granted, refused } = claims;
       const issued = Math.floor(clock.now() / 1000);
+      const seconds = Math.min(tokenSeconds, Math.max(1, Math.floor(notAfter / 1000) - issued));
       const token = await new SignJWT({ access: granted, refused, principal, seen })
         .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: key.kid ?? '' })
         .setIssuer(issuer)
@@ -56,10 +61,10 @@ export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer>
         .setAudience(service)
         .setIssuedAt(issued)
         .setNotBefore(issued)
-        .setExpirationTime(issued + tokenSeconds)
+        .setExpirationTime(issued + seconds)
         .setJti(crypto.randomUUID())
         .sign(privateKey);
-      return { token, expiresInSeconds: tokenSeconds, issuedAt: new Date(issued * 1000) };
+      return { token, expiresInSeconds: seconds, issuedAt: new Date(issued * 1000) };
     },
   };
 }

@@ -6,19 +6,24 @@
 //   no composite index
 
 export const documentKinds = [
+  'audit',
   'blobLinks',
   'blobManifests',
   'blobs',
   'history',
+  'issuers',
   'links',
   'manifestTags',
   'manifests',
   'outbox',
   'parents',
+  'policies',
+  'projects',
   'referrers',
   'relays',
   'repositories',
   'reviews',
+  'revocations',
   'robots',
   'summaries',
   'sweeps',
@@ -27,7 +32,12 @@ export const documentKinds = [
 ] as const;
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
-export const expiringKinds = ['robots', 'uploads'] as const satisfies readonly DocumentKind[];
+export const expiringKinds = [
+  'audit',
+  'revocations',
+  'robots',
+  'uploads',
+] as const satisfies readonly DocumentKind[];
 
 export const expiryField = 'expiresAt';
 

@@ -38,7 +38,11 @@ describe('parseBasic', () => {
     }
     const encoded = Buffer.from('a:b').toString('base64');
     for (const scheme of ['basic', 'BASIC', 'bAsIc']) {
-      assert.deepEqual(parseBasic(`${scheme}   ${encoded}`), { username: 'a', password: 'b' });
+      assert.deepEqual(parseBasic(`${scheme}   ${encoded}`), {
+        kind: 'basic',
+        username: 'a',
+        password: 'b',
+      });
     }
   });
 

@@ -11,6 +11,7 @@ const fallbacks = {
   dataDirectory: '.data',
   adminPassword: '',
   anonymousPull: new Set<string>(),
+  operators: [] as readonly string[],
   pushEndpoints: [] as readonly string[],
 };
 
@@ -35,6 +36,7 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   BERTH_DATA: [''],
   BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567'],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
+  BERTH_OPERATORS: ['a', 'user:', 'user:a', 'allUsers', 'user:a@x.example;user:b@x.example'],
   BERTH_PUSH_ENDPOINTS: [
     ' ',
     ',',
@@ -66,6 +68,11 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'BERTH_ANONYMOUS_PULL',
     'team, other ,example.com/team',
     { anonymousPull: new Set(['team', 'other', 'example.com/team']) },
+  ],
+  [
+    'BERTH_OPERATORS',
+    'user:A@x.example, robot:ci@team',
+    { operators: ['user:a@x.example', 'robot:ci@team'] },
   ],
   ['BERTH_PUSH_ENDPOINTS', 'http://[::1]:8080', { pushEndpoints: ['http://[::1]:8080'] }],
   [
