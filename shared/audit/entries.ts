@@ -1,6 +1,6 @@
 // The audit list: who changed what in a project, written in the transaction that makes the change.
 //
-//   - / project / audit / shard / time-id     AuditEntry, newest first in each shard
+//   - / project / audits / shard / time-id     AuditEntry, newest first in each shard
 
 import { createHash, randomUUID } from 'node:crypto';
 import { auditDays } from '../oci/limits.ts';
@@ -48,9 +48,12 @@ export function audit(
 ): void {
   const id = `${newestFirst(now)}-${randomUUID().slice(-12)}`;
   const entry = { ...change, actor: by, address, requestId, at: now };
-  const key: Key = ['-', project, 'audit', shardOf(id), id];
-  transaction.set(key, entry, { expiresAt: now + auditDays * 24 * 60 * 60 * 1000 });
+  transaction.set(auditKey(project, id), entry, {
+    expiresAt: now + auditDays * 24 * 60 * 60 * 1000,
+  });
 }
+
+const auditKey = (project: string, id: string): Key => ['-', project, 'audits', shardOf(id), id];
 
 /** Keys go up as time goes down. */
 function newestFirst(ms: number): string {

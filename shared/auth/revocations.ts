@@ -15,6 +15,7 @@ import type { Document, Documents, Key, Transaction } from '../ports/documents.t
 export type Seen = Readonly<Record<string, number>>;
 
 const prefix: Key = ['-', '-', 'revocations'];
+const revocationKey = (subject: string): Key => [...prefix, subject];
 const pageSize = 1000;
 
 /** What a token remembers a project's policy by. */
@@ -23,7 +24,7 @@ export const projectSubject = (project: string): string => `project:${project}`;
 /** Refuses tokens that were granted by what this transaction changes. */
 export function revoke(transaction: Transaction, subject: string, now: number): void {
   const expiresAt = now + (tokenSeconds + 2 * revocationSettleSeconds) * 1000;
-  transaction.set([...prefix, subject], { at: now }, { expiresAt });
+  transaction.set(revocationKey(subject), { at: now }, { expiresAt });
 }
 
 export interface Revocations {

@@ -6,7 +6,7 @@
 //   no composite index
 
 export const documentKinds = [
-  'audit',
+  'audits',
   'blobLinks',
   'blobManifests',
   'blobs',
@@ -33,7 +33,7 @@ export const documentKinds = [
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
 export const expiringKinds = [
-  'audit',
+  'audits',
   'revocations',
   'robots',
   'uploads',
