@@ -164,3 +164,32 @@ export const revocationSettleSeconds = 15;
 
 /** How long the audit of a project is kept. */
 export const auditDays = 400;
+/** What is shown as a Google credential: a service account's key as JSON is 2.5 KiB, a federated token up to 12. */
+export const googleCredentialBytesMax = 16 * 1024;
+
+/** How long Google may take to answer, and how much it may say. */
+export const googleAnswerMs = 5000;
+export const googleAnswerBytesMax = 256 * 1024;
+
+/** How long an instance relies on what Google said: who a token is of, what one may do on a bucket, and a refusal. */
+export const googleIdentitySecondsMax = 5 * 60;
+export const googlePermissionsSecondsMax = 60;
+export const googleRefusalSeconds = 10;
+
+/** Answers of Google that one instance keeps, of each kind. */
+export const googleAnswersMax = 10_000;
+
+/**
+ * Sets of published keys that one instance keeps; how long one is taken as it is, whatever Google's headers allow: the
+ * signing keys of Google's own, and a service account's, where a key is taken away by deleting it; how long one that was
+ * read serves while Google does not answer; and how soon it is asked again for a key that was not there.
+ */
+export const googleKeySetsMax = 1000;
+export const googleKeysSecondsMax = 6 * 60 * 60;
+export const serviceAccountKeysSecondsMax = 5 * 60;
+export const googleKeysKeptSeconds = 24 * 60 * 60;
+export const googleKeysAgainSeconds = 30;
+
+/** How long a token that a service account signed itself may be good for (Google's own rule), and how clocks may differ. */
+export const selfSignedSecondsMax = 60 * 60;
+export const clockSkewSeconds = 60;
