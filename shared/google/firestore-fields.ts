@@ -10,6 +10,7 @@ export const documentKinds = [
   'blobManifests',
   'blobs',
   'history',
+  'issuerKeys',
   'links',
   'manifestTags',
   'manifests',
@@ -27,7 +28,11 @@ export const documentKinds = [
 ] as const;
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
-export const expiringKinds = ['robots', 'uploads'] as const satisfies readonly DocumentKind[];
+export const expiringKinds = [
+  'issuerKeys',
+  'robots',
+  'uploads',
+] as const satisfies readonly DocumentKind[];
 
 export const expiryField = 'expiresAt';
 

@@ -22,6 +22,8 @@
 //     sweeps         / 'outbox'                 SweepRecord: where the last sweep stopped, if it did not come around
 //   - / project /                               what belongs to no location
 //     robots         / robot                    Robot (shared/auth/robots.ts)
+//   - / - /                                     what belongs to no project either
+//     issuerKeys     / sha256 of the issuer     StoredKeys of an issuer of ID tokens (shared/auth/issuer-keys.ts)
 //
 //   objects, in the blob store:
 //   location / project / blobs / digest         the bytes
