@@ -114,6 +114,8 @@ export function parseFederationRule(
     throw badRule(`${path.slice(0, 100) || 'a rule'} ${expected}`);
   }
   const { issuer, audience, claims = {}, role, prefix, id = '' } = parsed.output;
+  // To the schema a list is an object, too, and an empty one has no conditions.
+  if (Array.isArray(hasOwn(value, 'claims'))) throw badRule('claims must be an object of patterns');
   // The schema leaves some of these out, and a condition that is left out lets everyone in.
   const named = unusable.find((name) => hasOwn(hasOwn(value, 'claims'), name) !== undefined);
   if (named !== undefined) {
