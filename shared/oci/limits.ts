@@ -55,6 +55,51 @@ export const formBytesMax = 64 * 1024;
 /** How long a token is good for. Clients ask for another when it is not. */
 export const tokenSeconds = 15 * 60;
 
+/** An ID token, as it is sent. GitHub's and GitLab's are some 2 KiB. */
+export const idTokenCharactersMax = 16 * 1024;
+
+/** How long an ID token may be good for, from its issue. CI systems give minutes to hours. */
+export const idTokenSecondsMax = 24 * 60 * 60;
+
+/** How far an issuer's clock may be ahead of ours. */
+export const issuerSkewSeconds = 60;
+
+/** Of an ID token: its issuer, its subject, how many audiences it may have, and how long each. */
+export const issuerCharactersMax = 256;
+export const subjectCharactersMax = 1024;
+export const audiencesMax = 20;
+export const audienceCharactersMax = 256;
+
+/** Of an ID token's other claims: each name, each value, and all that are kept. What is over is left out. */
+export const claimNameCharactersMax = 64;
+export const claimCharactersMax = 256;
+export const claimsBytesMax = 4 * 1024;
+
+/** Conditions of a federation rule, and each one's pattern. */
+export const ruleClaimsMax = 20;
+export const patternCharactersMax = 1024;
+
+/** What an issuer may take to tell its keys, all questions together, and the bytes of each answer. */
+export const issuerAnswerMs = 5000;
+export const issuerAnswerBytesMax = 256 * 1024;
+
+/** Keys of one issuer, and issuers whose keys an instance remembers. */
+export const issuerKeysMax = 50;
+export const issuersRememberedMax = 200;
+
+/** How long an issuer's keys are good without asking: where it does not say, and what is made of what it says. */
+export const issuerKeysSeconds = 60 * 60;
+export const issuerKeysSecondsMin = 5 * 60;
+export const issuerKeysSecondsMax = 24 * 60 * 60;
+
+/** How long the keys of an issuer that does not answer are relied on, and when the stored ones are written anew. */
+export const issuerDownSecondsMax = 7 * 24 * 60 * 60;
+export const issuerKeysStoredSeconds = 24 * 60 * 60;
+
+/** An issuer is asked again after so long, whatever tokens name; and so often at most it is said that it does not answer. */
+export const issuerPauseSeconds = 30;
+export const issuerWarningSeconds = 60 * 60;
+
 /** The age of an upload session at which it is forgotten, with what it received. */
 export const sessionSecondsMax = 24 * 60 * 60;
 
