@@ -201,6 +201,10 @@ export const recentSeconds = 10;
 export const recentPoliciesMax = 1000;
 export const recentIdentitiesMax = 10_000;
 
+/** Projects whose rules are looked through for somebody whom an issuer vouches for, and how many at once. */
+export const trustingProjectsMax = 200;
+export const policiesAtOnce = 20;
+
 /** How often an instance looks for tokens that were revoked. */
 export const revocationsReadSeconds = 30;
 
