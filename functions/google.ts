@@ -1,7 +1,10 @@
 // The composition root in the cloud: settings → Google's services → what actions may use. Each SDK is loaded when a
 // request first needs it: an instance that starts answers at once what needs none of them.
 
+import { withAdmin } from '#shared/auth/admin.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
+import { openPasswords } from '#shared/auth/passwords.ts';
+import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { createIssuer, createVerifier, type TokenIssuer } from '#shared/auth/token.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
@@ -33,6 +36,7 @@ export async function openGoogleServices(
 ): Promise<Services> {
   const given = readGiven(name, environment);
   const clock = systemClock;
+  const passwords = openPasswords(clock);
   const documents = lazyDocuments(() => openDocuments(given, clock, meter));
   return {
     documents,
@@ -41,11 +45,15 @@ export async function openGoogleServices(
     clock,
     recent: new RecentManifests(),
     locationOf: () => required(given, 'BERTH_LOCATION'),
-    directory: createDirectory(documents, given.BERTH_ADMIN_SHA256 ?? ''),
+    directory: withAdmin(createDirectory(documents, ''), (password) =>
+      passwords.verify(given.BERTH_ADMIN_HASH ?? '', password),
+    ),
     policy: { anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set() },
     issuer: await issuerOf(given, clock),
     verifier: await createVerifier(given.BERTH_TOKEN_PUBLIC_KEYS ?? [], clock),
     stateKeys: given.BERTH_STATE_KEYS ?? [],
+    rates: openRequestRates(given.BERTH_REQUESTS_PER_SECOND ?? 0, clock),
+    proxies: given.BERTH_PROXIES ?? 0,
     log: stderrLog,
     observe: logRequests(stderrLog),
     metrics: undefined,

@@ -4,8 +4,10 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
+import { withAdmin } from '#shared/auth/admin.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
-import { sha256 } from '#shared/auth/robots.ts';
+import { openPasswords } from '#shared/auth/passwords.ts';
+import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
@@ -15,7 +17,7 @@ import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
-import { loadSecrets, publicPart } from './secrets.ts';
+import { adminHashOf, loadSecrets, publicPart } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
 /** The one location of a registry that knows no hosts. */
@@ -60,7 +62,8 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   ).unref();
   const metrics = createMetrics();
   const logRequest = logRequests(stderrLog);
-  const adminSha256 = adminPassword === '' ? secrets.adminSha256 : sha256(adminPassword);
+  const passwords = openPasswords(clock);
+  const adminHash = await adminHashOf(secrets, adminPassword);
   return {
     services: {
       documents,
@@ -68,11 +71,15 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       clock,
       recent: new RecentManifests(),
       locationOf: () => location,
-      directory: createDirectory(documents, adminSha256),
+      directory: withAdmin(createDirectory(documents, ''), (password) =>
+        passwords.verify(adminHash, password),
+      ),
       policy: { anonymousPull },
       issuer: await createIssuer(secrets.tokenKey, clock),
       verifier: await createVerifier([publicPart(secrets.tokenKey)], clock),
       stateKeys: secrets.stateKeys,
+      rates: openRequestRates(settings.requestsPerSecond, clock),
+      proxies: settings.proxies,
       log: stderrLog,
       observe: (served) => {
         metrics.observe(served);

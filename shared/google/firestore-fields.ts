@@ -9,6 +9,7 @@ export const documentKinds = [
   'blobLinks',
   'blobManifests',
   'blobs',
+  'failedLogins',
   'history',
   'links',
   'manifestTags',
@@ -27,7 +28,11 @@ export const documentKinds = [
 ] as const;
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
-export const expiringKinds = ['robots', 'uploads'] as const satisfies readonly DocumentKind[];
+export const expiringKinds = [
+  'failedLogins',
+  'robots',
+  'uploads',
+] as const satisfies readonly DocumentKind[];
 
 export const expiryField = 'expiresAt';
 

@@ -22,6 +22,8 @@
 //     sweeps         / 'outbox'                 SweepRecord: where the last sweep stopped, if it did not come around
 //   - / project /                               what belongs to no location
 //     robots         / robot                    Robot (shared/auth/robots.ts)
+//   - / - /                                     what belongs to no project either
+//     failedLogins   / sha256                   how many logins failed, and the wait (shared/auth/failure-counter.ts)
 //
 //   objects, in the blob store:
 //   location / project / blobs / digest         the bytes

@@ -7,6 +7,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
+import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import type { Clock } from '#shared/ports/clock.ts';
@@ -46,7 +47,10 @@ export class Exchange {
 }
 
 /** What all calls have in common. */
-type SharedServices = Pick<Services, 'policy' | 'issuer' | 'verifier' | 'stateKeys'>;
+type SharedServices = Pick<
+  Services,
+  'policy' | 'issuer' | 'verifier' | 'stateKeys' | 'rates' | 'proxies'
+>;
 
 export class Door {
   readonly #server: Server;
@@ -67,6 +71,8 @@ export class Door {
       policy: { anonymousPull: new Set() },
       issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
       verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
+      rates: openRequestRates(0, clock),
+      proxies: 0,
       stateKeys: [{ id: 'test', secret: newSecret() }],
     });
     server.on('request', (request, response) => {

@@ -10,6 +10,7 @@ import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
 import { createDirectory } from '#shared/auth/credentials.ts';
+import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
@@ -110,6 +111,8 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     policy: { anonymousPull: options.anonymousPull ?? new Set() },
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
     verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
+    rates: openRequestRates(0, clock),
+    proxies: 0,
     stateKeys: [{ id: 'test', secret: newSecret() }],
     log: (severity, message, fields) => {
       logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);

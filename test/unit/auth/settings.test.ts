@@ -12,6 +12,8 @@ const fallbacks = {
   adminPassword: '',
   anonymousPull: new Set<string>(),
   pushEndpoints: [] as readonly string[],
+  proxies: 0,
+  requestsPerSecond: 1000,
 };
 
 /** Variable → what it must not be. */
@@ -33,7 +35,7 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   ],
   HOST: ['', ' ', 'a b', 'http://localhost', 'localhost/', 'a,b', 'ä', '[::1]', '127.0.0.1\n'],
   BERTH_DATA: [''],
-  BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567'],
+  BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567', 'x'.repeat(1025), 'ä'.repeat(513)],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
   BERTH_PUSH_ENDPOINTS: [
     ' ',
@@ -46,6 +48,8 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
     'http://a/#part',
     Array.from({ length: 21 }, (_, at) => `http://a/${at}`).join(','),
   ],
+  BERTH_PROXIES: ['', ' ', '-1', '1.5', '10', '1e1', 'one', '２'],
+  BERTH_REQUESTS_PER_SECOND: ['', '-1', '0.5', '1000001', '9999999999', '1_000', 'no', 'Infinity'],
 };
 
 /** Variable → a value, and what it is read as. */
@@ -67,6 +71,10 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'team, other ,example.com/team',
     { anonymousPull: new Set(['team', 'other', 'example.com/team']) },
   ],
+  ['BERTH_PROXIES', '2', { proxies: 2 }],
+  ['BERTH_PROXIES', '9', { proxies: 9 }],
+  ['BERTH_REQUESTS_PER_SECOND', '0', { requestsPerSecond: 0 }],
+  ['BERTH_REQUESTS_PER_SECOND', '1000000', { requestsPerSecond: 1_000_000 }],
   ['BERTH_PUSH_ENDPOINTS', 'http://[::1]:8080', { pushEndpoints: ['http://[::1]:8080'] }],
   [
     'BERTH_PUSH_ENDPOINTS',
