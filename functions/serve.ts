@@ -15,7 +15,7 @@ import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
 import { namesRepository, plainAction, repositoryAction } from './actions.ts';
-import { type Route, routesOf, type ServedRoute } from './routes.ts';
+import { functionOf, type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -110,19 +110,23 @@ async function answer(
 async function countedAccess(
   services: Services,
   request: HttpRequest,
-  { needs }: Route,
+  route: Route,
   name: RepositoryName | undefined,
 ): Promise<Access> {
-  const network = networkOf(request.address);
-  const access = await authorise(services, request, needs, name).catch((error: unknown) => {
-    services.rates.take(network);
+  const countNetwork = () => services.rates.take(networkOf(request.address));
+  const access = await authorise(services, request, route.needs, name).catch((error: unknown) => {
+    countNetwork();
     throw error;
   });
-  // Who comes from inside is as many as the platform sends.
-  if (needs !== 'platform') {
-    services.rates.take(access.by === principalName(anonymous) ? network : access.by);
-  }
+  if (isUncounted(route)) return access;
+  if (access.by === principalName(anonymous)) countNetwork();
+  else services.rates.take(access.by);
   return access;
+}
+
+/** Of the platform come as many as it sends, and who looks after a process must see it when it has much to do. */
+function isUncounted(route: Route): boolean {
+  return route.needs === 'platform' || functionOf(route) === 'operator';
 }
 
 /** 100 Continue, to who waits for it before sending the body: only now is it known that it will be read. */

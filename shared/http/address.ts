@@ -4,7 +4,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Incoming } from './message.ts';
 
 /** What an address is called that nobody has told. */
-export const unknownAddress = 'unknown';
+const unknownAddress = 'unknown';
 
 /**
  * The client's address.
@@ -31,10 +31,8 @@ export function clientAddress({ headers, socket }: Incoming, proxies: number): s
 export function networkOf(address: string): string {
   const groups = address.includes(':') ? groupsOf(address) : undefined;
   if (groups === undefined) return address;
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`;
+  const [a = 0, b = 0, c = 0, d = 0] = groups;
+  return `${a.toString(16)}:${b.toString(16)}:${c.toString(16)}:${d.toString(16)}::/64`;
 }
 
 /** The nth entry of a list from its end; `undefined` when there are fewer. Looks at no more than those. */
@@ -71,31 +69,67 @@ const withPort = /^\[([^\]]*)\](?::\d{1,5})?$|^([^:]*):\d{1,5}$/;
 
 /** The eight groups of an IPv6 address; `undefined` when it is none. */
 function groupsOf(text: string): number[] | undefined {
+  if (!isIPv6(text)) return undefined;
+  const groups: number[] = [];
+  /** Where the groups stand that `::` leaves out. */
+  let gap = -1;
+  let at = text.startsWith('::') ? 1 : 0;
+  if (at === 1) gap = 0;
+  for (let group = 0, isOpen = false; ; at += 1) {
+    const code = text.charCodeAt(at);
+    const digit = hexDigit(code);
+    if (digit !== -1) {
+      group = group * 16 + digit;
+      isOpen = true;
+    } else if (code === dot) {
+      groups.push(...dottedGroups(text.slice(text.lastIndexOf(':') + 1)));
+      break;
+    } else {
+      if (isOpen) groups.push(group);
+      // Its end, or that of what is no zone.
+      if (code !== colon) break;
+      if (text.charCodeAt(at + 1) === colon) gap = groups.length;
+      [group, isOpen] = [0, false];
+    }
+  }
+  if (gap !== -1) groups.splice(gap, 0, ...zeros.slice(groups.length));
+  return groups;
+}
+
+const zeros: readonly number[] = [0, 0, 0, 0, 0, 0, 0, 0];
+const [colon, dot] = [0x3a, 0x2e];
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/** The IPv4 address at the end of an IPv6 address (RFC 4291 section 2.2). */
+function dottedGroups(text: string): number[] {
   const [address = ''] = text.split('%', 1);
-  if (!isIPv6(address)) return undefined;
-  const dotted = /[\d.]+$/.exec(address)?.[0] ?? '';
-  const hex = dotted.includes('.')
-    ? address.slice(0, -dotted.length) + hexOf(dotted.split('.').map(Number))
-    : address;
-  const [before = '', after] = hex.split('::');
-  const read = (part: string) =>
-    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16));
-  if (after === undefined) return read(before);
-  const [head, tail] = [read(before), read(after)];
-  return [...head, ...Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return [(a << 8) | b, (c << 8) | d];
 }
 
-function hexOf([a = 0, b = 0, c = 0, d = 0]: readonly number[]): string {
-  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
-}
-
-/** RFC 5952 section 4: the first of the longest runs of two zeros and more is left out. */
+/** RFC 5952 section 4: lower case, and the first of the longest runs of two zeros and more is left out. */
 function formatGroups(groups: readonly number[]): string {
-  const text = groups.map((group) => group.toString(16)).join(':');
-  const runs = [...text.matchAll(/(?<![0-9a-f])0(?::0)+(?![0-9a-f])/g)];
-  const [longest] = runs.sort((one, other) => other[0].length - one[0].length);
-  if (longest === undefined) return text;
-  const before = text.slice(0, Math.max(0, longest.index - 1));
-  const after = text.slice(longest.index + longest[0].length + 1);
-  return `${before}::${after}`;
+  let [start, length] = [-1, 1];
+  for (let from = 0; from < groups.length; from += 1) {
+    let to = from;
+    while (groups[to] === 0) to += 1;
+    if (to - from > length) [start, length] = [from, to - from];
+    from = Math.max(from, to - 1);
+  }
+  let text = '';
+  for (let at = 0; at < groups.length; at += 1) {
+    if (at === start) {
+      text += '::';
+      at += length - 1;
+    } else {
+      if (text !== '' && !text.endsWith('::')) text += ':';
+      text += groups[at]?.toString(16);
+    }
+  }
+  return text;
 }

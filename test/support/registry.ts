@@ -40,6 +40,10 @@ export const adminBasic = `Basic ${Buffer.from(`admin:${adminPassword}`).toStrin
 
 export interface TestRegistryOptions {
   readonly anonymousPull?: ReadonlySet<string> | '*';
+  /** Of one principal; as many as come when left out. */
+  readonly requestsPerSecond?: number;
+  /** Entries of X-Forwarded-For that are believed. */
+  readonly proxies?: number;
 }
 
 export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
@@ -49,11 +53,15 @@ export function startTestRegistry(options: TestRegistryOptions = {}): Promise<Te
 /** Processes of its own: of what is inside, only the documents can be reached, and its clock is the machine's. */
 async function startOutside({
   anonymousPull = new Set(),
+  requestsPerSecond = 0,
+  proxies = 0,
 }: TestRegistryOptions): Promise<TestRegistry> {
   const berth = await startBerth({
     environment: {
       BERTH_ADMIN_PASSWORD: adminPassword,
       BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
+      BERTH_REQUESTS_PER_SECOND: String(requestsPerSecond),
+      BERTH_PROXIES: String(proxies),
     },
   });
   const { environment } = backend(berth.dataDirectory);
@@ -111,8 +119,8 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     policy: { anonymousPull: options.anonymousPull ?? new Set() },
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
     verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
-    rates: openRequestRates(0, clock),
-    proxies: 0,
+    rates: openRequestRates(options.requestsPerSecond ?? 0, clock),
+    proxies: options.proxies ?? 0,
     stateKeys: [{ id: 'test', secret: newSecret() }],
     log: (severity, message, fields) => {
       logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { functionSettings } from '#functions/settings.ts';
 import { readSettings, settings } from '#infra/local/settings.ts';
+import { settingsReader } from '#shared/settings.ts';
 
 const fallbacks = {
   port: 5000,
@@ -147,5 +149,41 @@ describe('readSettings', () => {
       () => readSettings({ BERTH_ADMIN_PASSWORD: 'hunter2' }),
       (error: unknown) => error instanceof Error && !error.message.includes('hunter2'),
     );
+  });
+});
+
+describe('BERTH_ADMIN_HASH', () => {
+  const read = (text: string) =>
+    settingsReader(functionSettings, { BERTH_ADMIN_HASH: text })('BERTH_ADMIN_HASH');
+  const hex = '0123456789abcdef'.repeat(4);
+  const scrypt = `scrypt:ln=15,r=8,p=1:${'A'.repeat(22)}:${'B'.repeat(43)}`;
+
+  it('is a hash by scrypt or SHA-256, and of hexadecimal digits alone the latter', () => {
+    assert.equal(read(scrypt), scrypt);
+    assert.equal(read(`sha256:${hex}`), `sha256:${hex}`);
+    assert.equal(read(hex), `sha256:${hex}`);
+  });
+
+  it('is nothing else, above all no password, and is not told', () => {
+    for (const text of [
+      '',
+      'hunter2hunter2',
+      hex.slice(1),
+      hex.toUpperCase(),
+      `sha512:${hex}`,
+      `sha256:sha256:${hex}`,
+      scrypt.replace('ln=15', 'ln=24'),
+      scrypt.slice(0, -1),
+      `${scrypt}\n`,
+    ]) {
+      assert.throws(
+        () => read(text),
+        (error: unknown) =>
+          error instanceof Error &&
+          /^BERTH_ADMIN_HASH must be /.test(error.message) &&
+          (text === '' || !error.message.includes(text)),
+        JSON.stringify(text),
+      );
+    }
   });
 });
