@@ -2,6 +2,7 @@
 // request first needs it: an instance that starts answers at once what needs none of them.
 
 import { openAccess } from '#shared/auth/open-access.ts';
+import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { createIssuer, type TokenIssuer } from '#shared/auth/token.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
@@ -45,7 +46,7 @@ export async function openGoogleServices(
     ...(await openAccess(
       { documents, clock },
       {
-        adminSha256: given.BERTH_ADMIN_SHA256,
+        adminHash: given.BERTH_ADMIN_HASH,
         anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set(),
         operators: given.BERTH_OPERATORS ?? [],
         privateIssuers: given.BERTH_PRIVATE_ISSUERS ?? [],
@@ -57,6 +58,8 @@ export async function openGoogleServices(
     )),
     issuer: await issuerOf(given, clock),
     stateKeys: given.BERTH_STATE_KEYS ?? [],
+    rates: openRequestRates(given.BERTH_REQUESTS_PER_SECOND ?? 0, clock),
+    proxies: given.BERTH_PROXIES ?? 0,
     log: stderrLog,
     observe: logRequests(stderrLog),
     metrics: undefined,

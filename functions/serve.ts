@@ -1,7 +1,9 @@
 // The one pipeline: parse → match the route → authorise → act → write the reply. The one catch for requests.
 
 import { randomUUID } from 'node:crypto';
-import { authorise } from '#shared/auth/access.ts';
+import { type Access, authorise } from '#shared/auth/access.ts';
+import { anonymous, principalName } from '#shared/auth/principal.ts';
+import { clientAddress, networkOf } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request.ts';
@@ -13,7 +15,7 @@ import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
 import { namesRepository, plainAction, repositoryAction } from './actions.ts';
-import { type Route, routesOf, type ServedRoute } from './routes.ts';
+import { functionOf, type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -49,6 +51,7 @@ export function serve(
 /** A request on its way through the pipeline, and what has become known of it. */
 interface Exchange extends ReplyProgress {
   readonly id: string;
+  readonly address: string;
   readonly message: Incoming;
   readonly response: Outgoing;
   request?: HttpRequest;
@@ -59,10 +62,14 @@ interface Exchange extends ReplyProgress {
 
 function beginExchange(services: Services, message: Incoming, response: Outgoing): Exchange {
   const started = performance.now();
-  const exchange: Exchange = { id: randomUUID(), message, response, bytesSent: 0 };
+  const id = randomUUID();
+  // Asked for at once: a connection that is over no longer tells.
+  const address = clientAddress(message, services.proxies);
+  const exchange: Exchange = { id, address, message, response, bytesSent: 0 };
   response.once('close', () => {
     services.observe({
       requestId: exchange.id,
+      address,
       method: message.method ?? '',
       route: exchange.route ?? 'none',
       name: exchange.name,
@@ -83,15 +90,45 @@ async function answer(
   match: ReturnType<typeof createRouter<ServedRoute>>,
   exchange: Exchange,
 ): Promise<Reply> {
-  const request = parseRequest(exchange.message, () => goOn(exchange));
+  const { message, address } = exchange;
+  const request = parseRequest(message, { address, beforeBody: () => goOn(exchange) });
   exchange.request = request;
   const { route, params } = match(request.method, request.path);
   exchange.route = route.id;
   const name = nameOf(route, params);
   if (name !== undefined) exchange.name = name;
-  const access = await authorise(services, request, route.needs, { name });
+  const access = await countedAccess(services, request, route, name);
   exchange.actor = access.by;
   return act(services, route, { ...request, params, access, requestId: exchange.id }, name);
+}
+
+/**
+ * Lets a request through, or says why not; either counts. Who has no name, and who shows what is wrong, is counted by
+ * the network that he comes from.
+ * @throws RegistryError TOOMANYREQUESTS, or what `authorise` throws
+ */
+async function countedAccess(
+  services: Services,
+  request: HttpRequest,
+  route: Route,
+  name: RepositoryName | undefined,
+): Promise<Access> {
+  const countNetwork = () => services.rates.take(networkOf(request.address));
+  const access = await authorise(services, request, route.needs, { name }).catch(
+    (error: unknown) => {
+      countNetwork();
+      throw error;
+    },
+  );
+  if (isUncounted(route)) return access;
+  if (access.by === principalName(anonymous)) countNetwork();
+  else services.rates.take(access.by);
+  return access;
+}
+
+/** Of the platform come as many as it sends, and who looks after a process must see it when it has much to do. */
+function isUncounted(route: Route): boolean {
+  return route.needs === 'platform' || functionOf(route) === 'operator';
 }
 
 /** 100 Continue, to who waits for it before sending the body: only now is it known that it will be read. */

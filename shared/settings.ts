@@ -90,3 +90,8 @@ export const bucketTemplateSchema = v.pipe(
   ),
   v.transform((text) => (text === '' ? undefined : text)),
 );
+/** A whole number from 0 to `max`. */
+export function countSchema(max: number) {
+  const must = `must be a whole number from 0 to ${max}`;
+  return v.pipe(v.string(), v.regex(/^\d{1,9}$/, must), v.transform(Number), v.maxValue(max, must));
+}

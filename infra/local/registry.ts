@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { sha256 } from '#shared/auth/robots.ts';
+import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
@@ -15,7 +15,7 @@ import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
-import { loadSecrets, publicPart } from './secrets.ts';
+import { adminHashOf, loadSecrets, publicPart } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
 /** The one location of a registry that knows no hosts. */
@@ -61,7 +61,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   ).unref();
   const metrics = createMetrics();
   const logRequest = logRequests(stderrLog);
-  const adminSha256 = adminPassword === '' ? secrets.adminSha256 : sha256(adminPassword);
+  const adminHash = await adminHashOf(secrets, adminPassword);
   return {
     services: {
       documents,
@@ -72,7 +72,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       ...(await openAccess(
         { documents, clock },
         {
-          ...{ adminSha256, anonymousPull, operators, privateIssuers, googleEndpoint },
+          ...{ adminHash, anonymousPull, operators, privateIssuers, googleEndpoint },
           projectBucket: undefined,
           tokenKeys: [publicPart(secrets.tokenKey)],
           locationOf: () => location,
@@ -80,6 +80,8 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       )),
       issuer: await createIssuer(secrets.tokenKey, clock),
       stateKeys: secrets.stateKeys,
+      rates: openRequestRates(settings.requestsPerSecond, clock),
+      proxies: settings.proxies,
       log: stderrLog,
       observe: (served) => {
         metrics.observe(served);

@@ -2,7 +2,9 @@
 
 import * as v from 'valibot';
 import { type Member, membersSchema } from '#shared/auth/member.ts';
+import { passwordBytesMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
 import {
+  countSchema,
   type Environment,
   issuersSchema,
   portSchema,
@@ -52,6 +54,7 @@ export const settings = {
     schema: v.pipe(
       v.string(),
       v.check((text) => text === '' || text.length >= 8, 'must have 8 characters or more'),
+      v.maxBytes(passwordBytesMax, `must have at most ${passwordBytesMax} bytes`),
     ),
     fallback: '',
     meaning:
@@ -85,6 +88,18 @@ export const settings = {
     meaning:
       'URLs that are told of changes, separated by commas; each gets what Pub/Sub would push (see below)',
   },
+  BERTH_PROXIES: {
+    schema: countSchema(proxiesMax),
+    fallback: '0',
+    meaning:
+      'how many entries of `X-Forwarded-For` are appended by proxies that stand in front, past which nobody comes; the leftmost of those is taken for the client',
+  },
+  BERTH_REQUESTS_PER_SECOND: {
+    schema: countSchema(requestsPerSecondMax),
+    fallback: '1000',
+    meaning:
+      'requests that one account, or one address that is not logged in, may make a second, and ten times as many at once; 0 for no limit',
+  },
 } as const satisfies Readonly<Record<string, Setting>>;
 
 export interface Settings {
@@ -99,6 +114,10 @@ export interface Settings {
   readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */
   readonly pushEndpoints: readonly string[];
+  /** Entries of X-Forwarded-For that trusted proxies append. */
+  readonly proxies: number;
+  /** Of one principal; 0 for no limit. */
+  readonly requestsPerSecond: number;
 }
 
 /** Reads the settings. @throws Error that names the variable and says what it must be */
@@ -114,5 +133,7 @@ export function readSettings(environment: Environment): Settings {
     privateIssuers: value('BERTH_PRIVATE_ISSUERS'),
     googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
+    proxies: value('BERTH_PROXIES'),
+    requestsPerSecond: value('BERTH_REQUESTS_PER_SECOND'),
   };
 }

@@ -8,7 +8,6 @@ import { type Authenticator, isForeign, parseBasic, parseBearer } from './creden
 import { type Identity, nobody } from './identity.ts';
 import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
 import { principalName } from './principal.ts';
-import type { RequestRates } from './request-rates.ts';
 import type { Revocations } from './revocations.ts';
 import { type Action, adminAction, catalogName, includes, type Scope } from './scope.ts';
 import type { TokenClaims, TokenVerifier } from './token.ts';
@@ -36,7 +35,6 @@ export interface AccessServices {
   readonly authority: Authority;
   readonly verifier: TokenVerifier;
   readonly revocations: Revocations;
-  readonly rates: RequestRates;
 }
 
 /** What a route is about: a repository, a project, or neither. */
@@ -58,7 +56,7 @@ export interface Access {
 
 /**
  * Lets a request through, or says why not.
- * @throws RegistryError UNAUTHORIZED with a challenge, DENIED, or TOOMANYREQUESTS
+ * @throws RegistryError UNAUTHORIZED with a challenge, DENIED, or TOOMANYREQUESTS after wrong credentials
  */
 export async function authorise(
   services: AccessServices,
@@ -68,10 +66,7 @@ export async function authorise(
 ): Promise<Access> {
   if (need === 'platform') return { ...accessOf(services, request, nobody), by: 'platform' };
   const { authorization } = request.headers;
-  if (authorization === undefined) {
-    services.rates.take(request.address);
-    return authoriseAnyone(services, request, need, target);
-  }
+  if (authorization === undefined) return authoriseAnyone(services, request, need, target);
   const token = parseBearer(authorization);
   const claims = token && (await services.verifier.verify(request.host, token));
   // One of ours that is not good any more is told apart from what Google or an issuer made.
@@ -113,11 +108,9 @@ async function authoriseCredentials(
     token === undefined ? parseBasic(authorization) : ({ kind: 'bearer', token } as const);
   const identity = credentials && (await services.authenticator.authenticate(credentials, request));
   if (identity === undefined) {
-    services.rates.take(request.address);
     throw wrongCredentials(request, { scope: scopeOf(need, target), credentials });
   }
   const access = accessOf(services, request, identity);
-  services.rates.take(access.by);
   // As the policy was a moment ago; but nobody is refused by what is not so any more.
   if (await allows(services, request, identity, need, target)) return access;
   if (await allows(services, request, identity, need, target, { fresh: true })) return access;
@@ -136,14 +129,12 @@ async function authoriseToken(
   const challenge = (message: string, error: 'invalid_token' | 'insufficient_scope') =>
     unauthorized(request.origin, request.host, { message, scope, error });
   if (claims === undefined || (await services.revocations.isRevoked(claims.seen))) {
-    services.rates.take(request.address);
     throw challenge(
       'the token has expired or was revoked, or is not one for this host: get another',
       'invalid_token',
     );
   }
   const access = accessByToken(services, request, claims);
-  services.rates.take(claims.principal.kind === 'anonymous' ? request.address : access.by);
   if (need === 'login' || need === 'nothing') return access;
   if (need === 'operate') {
     // No scope stands for it: whoever is one may.

@@ -10,6 +10,7 @@ export const documentKinds = [
   'blobLinks',
   'blobManifests',
   'blobs',
+  'failedLogins',
   'history',
   'issuers',
   'issuerKeys',
@@ -37,6 +38,7 @@ export const expiringKinds = [
   'audits',
   'revocations',
   'issuerKeys',
+  'failedLogins',
   'robots',
   'uploads',
 ] as const satisfies readonly DocumentKind[];

@@ -11,7 +11,9 @@ import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
 import { parseMember } from '#shared/auth/member.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { newSecret, sha256 } from '#shared/auth/robots.ts';
+import { hashSecret } from '#shared/auth/passwords.ts';
+import { openRequestRates } from '#shared/auth/request-rates.ts';
+import { newSecret } from '#shared/auth/robots.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
@@ -48,6 +50,10 @@ export interface TestRegistryOptions {
   readonly googleStandIn?: string;
   /** IAM on such a bucket is the policy. */
   readonly projectBucket?: string;
+  /** Of one principal; as many as come when left out. */
+  readonly requestsPerSecond?: number;
+  /** Entries of X-Forwarded-For that are believed. */
+  readonly proxies?: number;
 }
 
 export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
@@ -56,7 +62,7 @@ export function startTestRegistry(options: TestRegistryOptions = {}): Promise<Te
 
 /** Processes of its own: of what is inside, only the documents can be reached, and its clock is the machine's. */
 async function startOutside(options: TestRegistryOptions): Promise<TestRegistry> {
-  const { anonymousPull = new Set() } = options;
+  const { anonymousPull = new Set(), requestsPerSecond = 0, proxies = 0 } = options;
   const berth = await startBerth({
     environment: {
       BERTH_ADMIN_PASSWORD: adminPassword,
@@ -66,6 +72,8 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
       BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
       BERTH_IAM: options.projectBucket === undefined ? 'policy' : 'bucket',
       BERTH_PROJECT_BUCKET: options.projectBucket ?? '',
+      BERTH_REQUESTS_PER_SECOND: String(requestsPerSecond),
+      BERTH_PROXIES: String(proxies),
     },
   });
   const { environment } = backend(berth.dataDirectory);
@@ -125,7 +133,7 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     ...(await openAccess(
       { documents, clock },
       {
-        adminSha256: sha256(adminPassword),
+        adminHash: hashSecret(adminPassword),
         anonymousPull: options.anonymousPull ?? new Set(),
         operators: parseMembers(options.operators),
         privateIssuers: options.privateIssuers ?? [],
@@ -136,6 +144,8 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
       },
     )),
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
+    rates: openRequestRates(options.requestsPerSecond ?? 0, clock),
+    proxies: options.proxies ?? 0,
     stateKeys: [{ id: 'test', secret: newSecret() }],
     log: (severity, message, fields) => {
       logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
