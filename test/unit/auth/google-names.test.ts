@@ -154,11 +154,13 @@ describe('any text at all', () => {
   // The deadline is only there so that the test ends: anything slower would take minutes (test/hostile/parser-time.test.ts).
   it('takes no longer than its length, however it is made', () => {
     const read = (text: string) => {
-      parseServiceKey(text, { base64: true });
-      looksLikeGoogleBearer(text);
-      isServiceAccount(text);
-      isBucketName(text);
-      isGoogleUsername(text);
+      for (let times = 0; times < 50; times += 1) {
+        parseServiceKey(text, { base64: true });
+        looksLikeGoogleBearer(text);
+        isServiceAccount(text);
+        isBucketName(text);
+        isGoogleUsername(text);
+      }
     };
     for (const text of [
       `${' '.repeat(24_000)}!`,
@@ -169,7 +171,6 @@ describe('any text at all', () => {
       `ya29.${'='.repeat(16_000)}!`,
       `${'a'.repeat(8000)}.${'a'.repeat(8000)}.!`,
     ])
-      for (let times = 0; times < 50; times += 1)
-        runInNewContext('read(text)', { read, text }, { timeout: 20_000 });
+      runInNewContext('read(text)', { read, text }, { timeout: 20_000 });
   });
 });
