@@ -6,20 +6,25 @@
 //   no composite index
 
 export const documentKinds = [
+  'audits',
   'blobLinks',
   'blobManifests',
   'blobs',
   'history',
+  'issuers',
   'issuerKeys',
   'links',
   'manifestTags',
   'manifests',
   'outbox',
   'parents',
+  'policies',
+  'projects',
   'referrers',
   'relays',
   'repositories',
   'reviews',
+  'revocations',
   'robots',
   'summaries',
   'sweeps',
@@ -29,6 +34,8 @@ export const documentKinds = [
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
 export const expiringKinds = [
+  'audits',
+  'revocations',
   'issuerKeys',
   'robots',
   'uploads',

@@ -8,7 +8,7 @@ import { documentKinds, expiringKinds } from '#shared/google/firestore-fields.ts
 
 const shared = join(import.meta.dirname, '../../../shared');
 /** The files that make keys and write documents. */
-const rules = ['auth', 'registry'].flatMap((folder) =>
+const rules = ['audit', 'auth', 'registry'].flatMap((folder) =>
   readdirSync(join(shared, folder)).map((file) => ({
     file: `${folder}/${file}`,
     text: readFileSync(join(shared, folder, file), 'utf8'),
