@@ -75,9 +75,10 @@ export const claimNameCharactersMax = 64;
 export const claimCharactersMax = 256;
 export const claimsBytesMax = 4 * 1024;
 
-/** Conditions of a federation rule, and each one's pattern. */
+/** Conditions of a federation rule, and each one's pattern. They are tried at a log-in, so all of them must be quick. */
 export const ruleClaimsMax = 20;
 export const patternCharactersMax = 1024;
+export const patternWildcardsMax = 16;
 
 /** What an issuer may take to tell its keys, all questions together, and the bytes of each answer. */
 export const issuerAnswerMs = 5000;

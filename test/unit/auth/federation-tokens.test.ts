@@ -325,11 +325,12 @@ describe('an ID token', () => {
 
   it('may be any garbage: it never throws', async () => {
     const text = fc.string({ unit: 'binary', maxLength: 60 });
-    const part = fc.oneof(text, fc.base64String(), fc.jsonValue().map(encode));
-    const header = fc.record({ alg: fc.constantFrom('ES256', 'none', 1), kid: fc.jsonValue() });
+    const json = fc.jsonValue({ maxDepth: 1 });
+    const part = fc.oneof(text, fc.base64String(), json.map(encode));
+    const header = fc.record({ alg: fc.constantFrom('ES256', 'none', 1), kid: json });
     const payload = fc.dictionary(
       fc.constantFrom('iss', 'sub', 'aud', 'exp', 'iat', 'nbf', '__proto__'),
-      fc.oneof(fc.jsonValue(), fc.constantFrom(now, now + 9, issuer.url, audience)),
+      fc.oneof(json, fc.constantFrom(now, now + 9, issuer.url, audience)),
     );
     const garbage = fc.oneof(
       text,
