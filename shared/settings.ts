@@ -64,3 +64,34 @@ export function countSchema(max: number) {
   const must = `must be a whole number from 0 to ${max}`;
   return v.pipe(v.string(), v.regex(/^\d{1,9}$/, must), v.transform(Number), v.maxValue(max, must));
 }
+/** Issuers of ID tokens, as their tokens name them. */
+export const issuersSchema = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  ),
+  v.check(
+    (issuers) => issuers.every((issuer) => /^https?:\/\/[^\s?#@]+$/.test(issuer)),
+    'must be URLs separated by commas',
+  ),
+);
+
+/** The base URL of something that answers in place of a service, for tests; empty for the service itself. */
+export const standInSchema = v.pipe(
+  v.string(),
+  v.regex(/^(http:\/\/(127\.0\.0\.1|localhost)(:\d{1,5})?)?$/, 'must be a URL on this machine'),
+  v.transform((text) => (text === '' ? undefined : text)),
+);
+
+/** A bucket's name, with `{project}` in it, where each project has one. */
+export const bucketTemplateSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^([a-z0-9._-]|\{location\})*\{project\}([a-z0-9._-]|\{location\})*$|^$/,
+    'must be a bucket’s name with {project} in it, and {location} if you like',
+  ),
+  v.transform((text) => (text === '' ? undefined : text)),
+);

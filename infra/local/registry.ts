@@ -4,11 +4,8 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
-import { withAdmin } from '#shared/auth/admin.ts';
-import { createDirectory } from '#shared/auth/credentials.ts';
-import { openPasswords } from '#shared/auth/passwords.ts';
-import { openRequestRates } from '#shared/auth/request-rates.ts';
-import { createIssuer, createVerifier } from '#shared/auth/token.ts';
+import { openAccess } from '#shared/auth/open-access.ts';
+import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
@@ -38,6 +35,7 @@ export interface LocalRegistry {
  */
 export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   const { dataDirectory, adminPassword, anonymousPull } = settings;
+  const { operators, privateIssuers, googleEndpoint, freeFailures, requestsPerSecond } = settings;
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   await access(dataDirectory, constants.R_OK | constants.W_OK | constants.X_OK).catch(
     (cause: Error) => {
@@ -62,7 +60,6 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   ).unref();
   const metrics = createMetrics();
   const logRequest = logRequests(stderrLog);
-  const passwords = openPasswords(clock);
   const adminHash = await adminHashOf(secrets, adminPassword);
   return {
     services: {
@@ -71,14 +68,18 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       clock,
       recent: new RecentManifests(),
       locationOf: () => location,
-      directory: withAdmin(createDirectory(documents, ''), (password) =>
-        passwords.verify(adminHash, password),
-      ),
-      policy: { anonymousPull },
+      ...(await openAccess(
+        { documents, clock },
+        {
+          ...{ adminHash, anonymousPull, operators, privateIssuers, googleEndpoint },
+          ...{ freeFailures, requestsPerSecond },
+          projectBucket: undefined,
+          tokenKeys: [publicPart(secrets.tokenKey)],
+          locationOf: () => location,
+        },
+      )),
       issuer: await createIssuer(secrets.tokenKey, clock),
-      verifier: await createVerifier([publicPart(secrets.tokenKey)], clock),
       stateKeys: secrets.stateKeys,
-      rates: openRequestRates(settings.requestsPerSecond, clock),
       proxies: settings.proxies,
       log: stderrLog,
       observe: (served) => {

@@ -1,14 +1,22 @@
 // The settings of the registry on one machine: a table, read once, failing loudly at start.
 
 import * as v from 'valibot';
-import { passwordBytesMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
+import { type Member, membersSchema } from '#shared/auth/member.ts';
+import {
+  freeFailuresMax,
+  passwordBytesMax,
+  proxiesMax,
+  requestsPerSecondMax,
+} from '#shared/oci/limits.ts';
 import {
   countSchema,
   type Environment,
+  issuersSchema,
   portSchema,
   projectsSchema,
   type Setting,
   settingsReader,
+  standInSchema,
 } from '#shared/settings.ts';
 
 /** More subscribers than this are better served by one that passes on what it gets. */
@@ -62,6 +70,23 @@ export const settings = {
     fallback: '',
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
   },
+  BERTH_OPERATORS: {
+    schema: membersSchema,
+    fallback: '',
+    meaning:
+      'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+  },
+  BERTH_PRIVATE_ISSUERS: {
+    schema: issuersSchema,
+    fallback: '',
+    meaning:
+      'issuers of ID tokens that may be in a private network and speak plain HTTP, separated by commas; all others must be public and HTTPS',
+  },
+  BERTH_GOOGLE_STAND_IN: {
+    schema: standInSchema,
+    fallback: '',
+    meaning: 'for tests: what answers in place of Google about identities; only on this machine',
+  },
   BERTH_PUSH_ENDPOINTS: {
     schema: endpoints,
     fallback: '',
@@ -73,6 +98,12 @@ export const settings = {
     fallback: '0',
     meaning:
       'how many entries of `X-Forwarded-For` are appended by proxies that stand in front, past which nobody comes; the leftmost of those is taken for the client',
+  },
+  BERTH_FREE_FAILURES: {
+    schema: countSchema(freeFailuresMax),
+    fallback: '5',
+    meaning:
+      'logins that may fail for one name from one address before the next have to wait, longer each time; 0 for no limit',
   },
   BERTH_REQUESTS_PER_SECOND: {
     schema: countSchema(requestsPerSecondMax),
@@ -89,10 +120,15 @@ export interface Settings {
   /** Empty when none was set. */
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
+  readonly operators: readonly Member[];
+  readonly privateIssuers: readonly string[];
+  readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */
   readonly pushEndpoints: readonly string[];
   /** Entries of X-Forwarded-For that trusted proxies append. */
   readonly proxies: number;
+  /** Failed logins of one name from one address; 0 where none makes anybody wait. */
+  readonly freeFailures: number;
   /** Of one principal; 0 for no limit. */
   readonly requestsPerSecond: number;
 }
@@ -106,8 +142,12 @@ export function readSettings(environment: Environment): Settings {
     dataDirectory: value('BERTH_DATA'),
     adminPassword: value('BERTH_ADMIN_PASSWORD'),
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
+    operators: value('BERTH_OPERATORS'),
+    privateIssuers: value('BERTH_PRIVATE_ISSUERS'),
+    googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
     proxies: value('BERTH_PROXIES'),
+    freeFailures: value('BERTH_FREE_FAILURES'),
     requestsPerSecond: value('BERTH_REQUESTS_PER_SECOND'),
   };
 }

@@ -6,20 +6,26 @@
 //   no composite index
 
 export const documentKinds = [
+  'audits',
   'blobLinks',
   'blobManifests',
   'blobs',
   'failedLogins',
   'history',
+  'issuers',
+  'issuerKeys',
   'links',
   'manifestTags',
   'manifests',
   'outbox',
   'parents',
+  'policies',
+  'projects',
   'referrers',
   'relays',
   'repositories',
   'reviews',
+  'revocations',
   'robots',
   'summaries',
   'sweeps',
@@ -30,6 +36,9 @@ export const documentKinds = [
 /** The kinds of which some documents pass: {@link expiryField} says when. */
 export const expiringKinds = [
   'failedLogins',
+  'audits',
+  'revocations',
+  'issuerKeys',
   'robots',
   'uploads',
 ] as const satisfies readonly DocumentKind[];

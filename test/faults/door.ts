@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair } from 'jose';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
-import { createDirectory } from '#shared/auth/credentials.ts';
-import { openRequestRates } from '#shared/auth/request-rates.ts';
-import { newSecret, sha256 } from '#shared/auth/robots.ts';
+import { openAccess } from '#shared/auth/open-access.ts';
+import { hashSecret } from '#shared/auth/passwords.ts';
+import { newSecret } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import type { Clock } from '#shared/ports/clock.ts';
 import type { Store } from '#shared/registry/store.ts';
@@ -47,10 +47,7 @@ export class Exchange {
 }
 
 /** What all calls have in common. */
-type SharedServices = Pick<
-  Services,
-  'policy' | 'issuer' | 'verifier' | 'stateKeys' | 'rates' | 'proxies'
->;
+type SharedServices = Pick<Services, 'issuer' | 'verifier' | 'stateKeys' | 'proxies'>;
 
 export class Door {
   readonly #server: Server;
@@ -68,10 +65,8 @@ export class Door {
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
     const server = createServer();
     const door = new Door(server, {
-      policy: { anonymousPull: new Set() },
       issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
       verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
-      rates: openRequestRates(0, clock),
       proxies: 0,
       stateKeys: [{ id: 'test', secret: newSecret() }],
     });
@@ -91,7 +86,7 @@ export class Door {
     this.#calls += 1;
     const id = String(this.#calls);
     const logged: string[] = [];
-    this.#open.set(id, this.#services(store, location, logged));
+    this.#open.set(id, await this.#services(store, location, logged));
     const { port } = this.#server.address() as AddressInfo;
     const headers = { ...call.headers, 'x-call': id };
     try {
@@ -110,12 +105,24 @@ export class Door {
     await closed;
   }
 
-  #services(store: Store, location: string, logged: string[]): Services {
+  async #services(store: Store, location: string, logged: string[]): Promise<Services> {
+    const access = await openAccess(store, {
+      adminHash: hashSecret(adminPassword),
+      requestsPerSecond: 0,
+      freeFailures: 0,
+      anonymousPull: new Set(),
+      operators: [],
+      privateIssuers: [],
+      googleEndpoint: undefined,
+      projectBucket: undefined,
+      locationOf: () => location,
+      tokenKeys: [],
+    });
     return {
+      ...access,
       ...this.#shared,
       ...store,
       locationOf: () => location,
-      directory: createDirectory(store.documents, sha256(adminPassword)),
       log: (severity, message, fields) => {
         logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
       },

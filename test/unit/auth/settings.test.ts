@@ -13,8 +13,12 @@ const fallbacks = {
   dataDirectory: '.data',
   adminPassword: '',
   anonymousPull: new Set<string>(),
+  operators: [] as readonly string[],
+  privateIssuers: [] as readonly string[],
+  googleEndpoint: undefined as string | undefined,
   pushEndpoints: [] as readonly string[],
   proxies: 0,
+  freeFailures: 5,
   requestsPerSecond: 1000,
 };
 
@@ -39,6 +43,14 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   BERTH_DATA: [''],
   BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567', 'x'.repeat(1025), 'ä'.repeat(513)],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
+  BERTH_OPERATORS: ['a', 'user:', 'user:a', 'allUsers', 'user:a@x.example;user:b@x.example'],
+  BERTH_PRIVATE_ISSUERS: ['a', 'ftp://a', 'https://', 'https://a?b', 'https://a, b'],
+  BERTH_GOOGLE_STAND_IN: [
+    'a',
+    'https://google.example',
+    'http://127.0.0.1.evil.example',
+    'http://127.0.0.1/x',
+  ],
   BERTH_PUSH_ENDPOINTS: [
     ' ',
     ',',
@@ -51,6 +63,7 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
     Array.from({ length: 21 }, (_, at) => `http://a/${at}`).join(','),
   ],
   BERTH_PROXIES: ['', ' ', '-1', '1.5', '10', '1e1', 'one', '２'],
+  BERTH_FREE_FAILURES: ['', '-1', '0.5', '10001', 'off'],
   BERTH_REQUESTS_PER_SECOND: ['', '-1', '0.5', '1000001', '9999999999', '1_000', 'no', 'Infinity'],
 };
 
@@ -75,8 +88,21 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
   ],
   ['BERTH_PROXIES', '2', { proxies: 2 }],
   ['BERTH_PROXIES', '9', { proxies: 9 }],
+  ['BERTH_FREE_FAILURES', '0', { freeFailures: 0 }],
+  ['BERTH_FREE_FAILURES', '20', { freeFailures: 20 }],
   ['BERTH_REQUESTS_PER_SECOND', '0', { requestsPerSecond: 0 }],
   ['BERTH_REQUESTS_PER_SECOND', '1000000', { requestsPerSecond: 1_000_000 }],
+  [
+    'BERTH_OPERATORS',
+    'user:A@x.example, robot:ci@team',
+    { operators: ['user:a@x.example', 'robot:ci@team'] },
+  ],
+  [
+    'BERTH_PRIVATE_ISSUERS',
+    'http://git.internal:8080/x, https://ci.internal',
+    { privateIssuers: ['http://git.internal:8080/x', 'https://ci.internal'] },
+  ],
+  ['BERTH_GOOGLE_STAND_IN', 'http://127.0.0.1:80', { googleEndpoint: 'http://127.0.0.1:80' }],
   ['BERTH_PUSH_ENDPOINTS', 'http://[::1]:8080', { pushEndpoints: ['http://[::1]:8080'] }],
   [
     'BERTH_PUSH_ENDPOINTS',
