@@ -2,7 +2,6 @@
 // request first needs it: an instance that starts answers at once what needs none of them.
 
 import { openAccess } from '#shared/auth/open-access.ts';
-import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { createIssuer, type TokenIssuer } from '#shared/auth/token.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
@@ -47,6 +46,8 @@ export async function openGoogleServices(
       { documents, clock },
       {
         adminHash: given.BERTH_ADMIN_HASH,
+        freeFailures: given.BERTH_FREE_FAILURES ?? 0,
+        requestsPerSecond: given.BERTH_REQUESTS_PER_SECOND ?? 0,
         anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set(),
         operators: given.BERTH_OPERATORS ?? [],
         privateIssuers: given.BERTH_PRIVATE_ISSUERS ?? [],
@@ -58,7 +59,6 @@ export async function openGoogleServices(
     )),
     issuer: await issuerOf(given, clock),
     stateKeys: given.BERTH_STATE_KEYS ?? [],
-    rates: openRequestRates(given.BERTH_REQUESTS_PER_SECOND ?? 0, clock),
     proxies: given.BERTH_PROXIES ?? 0,
     log: stderrLog,
     observe: logRequests(stderrLog),

@@ -1,9 +1,8 @@
 // The one pipeline: parse → match the route → authorise → act → write the reply. The one catch for requests.
 
 import { randomUUID } from 'node:crypto';
-import { type Access, authorise } from '#shared/auth/access.ts';
-import { anonymous, principalName } from '#shared/auth/principal.ts';
-import { clientAddress, networkOf } from '#shared/http/address.ts';
+import { authorise } from '#shared/auth/access.ts';
+import { clientAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request.ts';
@@ -15,7 +14,7 @@ import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
 import { namesRepository, plainAction, repositoryAction } from './actions.ts';
-import { functionOf, type Route, routesOf, type ServedRoute } from './routes.ts';
+import { type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -97,38 +96,9 @@ async function answer(
   exchange.route = route.id;
   const name = nameOf(route, params);
   if (name !== undefined) exchange.name = name;
-  const access = await countedAccess(services, request, route, name);
+  const access = await authorise(services, request, route.needs, { name });
   exchange.actor = access.by;
   return act(services, route, { ...request, params, access, requestId: exchange.id }, name);
-}
-
-/**
- * Lets a request through, or says why not; either counts. Who has no name, and who shows what is wrong, is counted by
- * the network that he comes from.
- * @throws RegistryError TOOMANYREQUESTS, or what `authorise` throws
- */
-async function countedAccess(
-  services: Services,
-  request: HttpRequest,
-  route: Route,
-  name: RepositoryName | undefined,
-): Promise<Access> {
-  const countNetwork = () => services.rates.take(networkOf(request.address));
-  const access = await authorise(services, request, route.needs, { name }).catch(
-    (error: unknown) => {
-      countNetwork();
-      throw error;
-    },
-  );
-  if (isUncounted(route)) return access;
-  if (access.by === principalName(anonymous)) countNetwork();
-  else services.rates.take(access.by);
-  return access;
-}
-
-/** Of the platform come as many as it sends, and who looks after a process must see it when it has much to do. */
-function isUncounted(route: Route): boolean {
-  return route.needs === 'platform' || functionOf(route) === 'operator';
 }
 
 /** 100 Continue, to who waits for it before sending the body: only now is it known that it will be read. */

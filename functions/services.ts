@@ -1,7 +1,6 @@
 // The services an action may use. Who makes them decides where Berth runs: infra/local on one machine.
 
 import type { AccessServices } from '#shared/auth/access.ts';
-import type { RequestRates } from '#shared/auth/request-rates.ts';
 import type { TokenIssuer } from '#shared/auth/token.ts';
 import type { Log } from '#shared/log.ts';
 import type { Events } from '#shared/ports/events.ts';
@@ -19,8 +18,6 @@ export interface Services extends Store, AccessServices {
   readonly events?: { readonly publisher: Events; readonly topic: string };
   /** Sign upload sessions: the first signs, all verify. */
   readonly stateKeys: readonly StateKey[];
-  /** How many requests each may make. */
-  readonly rates: RequestRates;
   /** How many entries of X-Forwarded-For trusted proxies append: the leftmost of those is the client. */
   readonly proxies: number;
   readonly log: Log;

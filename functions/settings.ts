@@ -3,7 +3,7 @@
 import * as v from 'valibot';
 import { membersSchema } from '#shared/auth/member.ts';
 import { parsePasswordHash } from '#shared/auth/passwords.ts';
-import { proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
+import { freeFailuresMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
 import {
   bucketTemplateSchema,
   countSchema,
@@ -139,6 +139,27 @@ export const functionSettings = {
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
     readBy: serving,
   },
+  BERTH_PROXIES: {
+    schema: countSchema(proxiesMax + 1),
+    fallback: '2',
+    meaning:
+      'how many entries of `X-Forwarded-For` trusted proxies append: two, by Google’s external load balancer; the leftmost of those is taken for the client',
+    readBy: serving,
+  },
+  BERTH_FREE_FAILURES: {
+    schema: countSchema(freeFailuresMax),
+    fallback: '5',
+    meaning:
+      'logins that may fail for one name from one address before the next have to wait, longer each time; 0 for no limit',
+    readBy: serving,
+  },
+  BERTH_REQUESTS_PER_SECOND: {
+    schema: countSchema(requestsPerSecondMax),
+    fallback: '1000',
+    meaning:
+      'requests that one account, or one address that is not logged in, may make a second of one instance, and ten times as many at once; 0 for no limit',
+    readBy: serving,
+  },
   BERTH_OPERATORS: {
     schema: membersSchema,
     fallback: '',
@@ -171,20 +192,6 @@ export const functionSettings = {
     schema: standInSchema,
     fallback: '',
     meaning: 'for tests: what answers in place of Google about identities; only on this machine',
-    readBy: serving,
-  },
-  BERTH_PROXIES: {
-    schema: countSchema(proxiesMax + 1),
-    fallback: '2',
-    meaning:
-      'how many entries of `X-Forwarded-For` trusted proxies append: two, by Google’s external load balancer; the leftmost of those is taken for the client',
-    readBy: serving,
-  },
-  BERTH_REQUESTS_PER_SECOND: {
-    schema: countSchema(requestsPerSecondMax),
-    fallback: '1000',
-    meaning:
-      'requests that one account, or one address that is not logged in, may make a second of one instance, and ten times as many at once; 0 for no limit',
     readBy: serving,
   },
   BERTH_TOPIC: {

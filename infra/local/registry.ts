@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
@@ -36,7 +35,7 @@ export interface LocalRegistry {
  */
 export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   const { dataDirectory, adminPassword, anonymousPull } = settings;
-  const { operators, privateIssuers, googleEndpoint } = settings;
+  const { operators, privateIssuers, googleEndpoint, freeFailures, requestsPerSecond } = settings;
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   await access(dataDirectory, constants.R_OK | constants.W_OK | constants.X_OK).catch(
     (cause: Error) => {
@@ -73,6 +72,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
         { documents, clock },
         {
           ...{ adminHash, anonymousPull, operators, privateIssuers, googleEndpoint },
+          ...{ freeFailures, requestsPerSecond },
           projectBucket: undefined,
           tokenKeys: [publicPart(secrets.tokenKey)],
           locationOf: () => location,
@@ -80,7 +80,6 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       )),
       issuer: await createIssuer(secrets.tokenKey, clock),
       stateKeys: secrets.stateKeys,
-      rates: openRequestRates(settings.requestsPerSecond, clock),
       proxies: settings.proxies,
       log: stderrLog,
       observe: (served) => {

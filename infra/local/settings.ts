@@ -2,7 +2,12 @@
 
 import * as v from 'valibot';
 import { type Member, membersSchema } from '#shared/auth/member.ts';
-import { passwordBytesMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
+import {
+  freeFailuresMax,
+  passwordBytesMax,
+  proxiesMax,
+  requestsPerSecondMax,
+} from '#shared/oci/limits.ts';
 import {
   countSchema,
   type Environment,
@@ -94,6 +99,12 @@ export const settings = {
     meaning:
       'how many entries of `X-Forwarded-For` are appended by proxies that stand in front, past which nobody comes; the leftmost of those is taken for the client',
   },
+  BERTH_FREE_FAILURES: {
+    schema: countSchema(freeFailuresMax),
+    fallback: '5',
+    meaning:
+      'logins that may fail for one name from one address before the next have to wait, longer each time; 0 for no limit',
+  },
   BERTH_REQUESTS_PER_SECOND: {
     schema: countSchema(requestsPerSecondMax),
     fallback: '1000',
@@ -116,6 +127,8 @@ export interface Settings {
   readonly pushEndpoints: readonly string[];
   /** Entries of X-Forwarded-For that trusted proxies append. */
   readonly proxies: number;
+  /** Failed logins of one name from one address; 0 where none makes anybody wait. */
+  readonly freeFailures: number;
   /** Of one principal; 0 for no limit. */
   readonly requestsPerSecond: number;
 }
@@ -134,6 +147,7 @@ export function readSettings(environment: Environment): Settings {
     googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
     proxies: value('BERTH_PROXIES'),
+    freeFailures: value('BERTH_FREE_FAILURES'),
     requestsPerSecond: value('BERTH_REQUESTS_PER_SECOND'),
   };
 }

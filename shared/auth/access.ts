@@ -1,5 +1,6 @@
 // Whether a request may do what its route needs: the table in ARCHITECTURE.md, "Who may do what".
 
+import { networkOf } from '../http/address.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { projectOf, type RepositoryName } from '../oci/reference.ts';
 import type { Authority } from './authority.ts';
@@ -8,6 +9,7 @@ import { type Authenticator, isForeign, parseBasic, parseBearer } from './creden
 import { type Identity, nobody } from './identity.ts';
 import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
 import { principalName } from './principal.ts';
+import type { RequestRates } from './request-rates.ts';
 import type { Revocations } from './revocations.ts';
 import { type Action, adminAction, catalogName, includes, type Scope } from './scope.ts';
 import type { TokenClaims, TokenVerifier } from './token.ts';
@@ -18,6 +20,7 @@ import type { TokenClaims, TokenVerifier } from './token.ts';
  * `promise`, to be told that a blob need not be uploaded, is `pull` with a token, if only an anonymous one.
  * It is what a push asks first. containerd 1.6 hangs when its first challenge comes to a request with a
  * body, as it would in a project that is open to anonymous pulls.
+ * `probe` is nothing, too, and is not counted: who looks after a process must see it when it has much to do.
  * `platform` is for who comes from inside, and was let in by the platform, whose credentials are not ours to read.
  */
 export type Need =
@@ -28,6 +31,7 @@ export type Need =
   | 'operate'
   | 'login'
   | 'nothing'
+  | 'probe'
   | 'platform';
 
 export interface AccessServices {
@@ -35,6 +39,7 @@ export interface AccessServices {
   readonly authority: Authority;
   readonly verifier: TokenVerifier;
   readonly revocations: Revocations;
+  readonly rates: RequestRates;
 }
 
 /** What a route is about: a repository, a project, or neither. */
@@ -56,7 +61,7 @@ export interface Access {
 
 /**
  * Lets a request through, or says why not.
- * @throws RegistryError UNAUTHORIZED with a challenge, DENIED, or TOOMANYREQUESTS after wrong credentials
+ * @throws RegistryError UNAUTHORIZED with a challenge, DENIED, or TOOMANYREQUESTS
  */
 export async function authorise(
   services: AccessServices,
@@ -65,8 +70,12 @@ export async function authorise(
   target: Target,
 ): Promise<Access> {
   if (need === 'platform') return { ...accessOf(services, request, nobody), by: 'platform' };
+  if (need === 'probe') return accessOf(services, request, nobody);
   const { authorization } = request.headers;
-  if (authorization === undefined) return authoriseAnyone(services, request, need, target);
+  if (authorization === undefined) {
+    services.rates.take(networkOf(request.address));
+    return authoriseAnyone(services, request, need, target);
+  }
   const token = parseBearer(authorization);
   const claims = token && (await services.verifier.verify(request.host, token));
   // One of ours that is not good any more is told apart from what Google or an issuer made.
@@ -108,9 +117,11 @@ async function authoriseCredentials(
     token === undefined ? parseBasic(authorization) : ({ kind: 'bearer', token } as const);
   const identity = credentials && (await services.authenticator.authenticate(credentials, request));
   if (identity === undefined) {
+    services.rates.take(networkOf(request.address));
     throw wrongCredentials(request, { scope: scopeOf(need, target), credentials });
   }
   const access = accessOf(services, request, identity);
+  services.rates.take(access.by);
   // As the policy was a moment ago; but nobody is refused by what is not so any more.
   if (await allows(services, request, identity, need, target)) return access;
   if (await allows(services, request, identity, need, target, { fresh: true })) return access;
@@ -129,12 +140,16 @@ async function authoriseToken(
   const challenge = (message: string, error: 'invalid_token' | 'insufficient_scope') =>
     unauthorized(request.origin, request.host, { message, scope, error });
   if (claims === undefined || (await services.revocations.isRevoked(claims.seen))) {
+    services.rates.take(networkOf(request.address));
     throw challenge(
       'the token has expired or was revoked, or is not one for this host: get another',
       'invalid_token',
     );
   }
   const access = accessByToken(services, request, claims);
+  services.rates.take(
+    claims.principal.kind === 'anonymous' ? networkOf(request.address) : access.by,
+  );
   if (need === 'login' || need === 'nothing') return access;
   if (need === 'operate') {
     // No scope stands for it: whoever is one may.

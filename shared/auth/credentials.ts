@@ -52,8 +52,7 @@ export function openAuthenticator(services: AuthenticatorServices): Authenticato
     authenticate: async (credentials, context) => {
       const known = recent.find(credentials, context);
       if (known !== undefined) return known;
-      const login = loginOf(credentials, context.address);
-      const identity = await failedLogins.check(login, () =>
+      const identity = await failedLogins.check(loginOf(credentials, context), () =>
         identify(services, credentials, context),
       );
       if (identity !== undefined) recent.keep(credentials, context, identity);
@@ -139,12 +138,12 @@ async function identifyRobot(
   return { principal: robot, seen, expiresAt };
 }
 
-function loginOf(credentials: Credentials, address: string): Login {
+/** Tokens have no name before they are verified, and those that they come under are everybody's. */
+function loginOf(credentials: Credentials, { address }: LoginContext): Login {
   if (credentials.kind === 'bearer') return { address, username: '', password: credentials.token };
   const { username, password } = credentials;
-  // Everybody's names: who guesses under one must not slow all others down.
-  const isShared = isGoogleUsername(username) || username === oidcUsername;
-  return { address, username: isShared ? '' : username, password };
+  const isToken = isGoogleUsername(username) || username === oidcUsername;
+  return { address, username: isToken ? '' : username, password };
 }
 
 /** Whom credentials showed a moment ago, by a hash that says nothing to who reads this process's memory. */

@@ -1,9 +1,10 @@
 // Guessing passwords, made slow: logins that fail make the next ones wait.
 //
-//   counted under                free    then waits of 1, 2, 4 … seconds, at most
+//   counted under                free*   then waits of 1, 2, 4 … seconds, at most
 //   a name from a network        5       5 min
 //   a network under any name     20      30 s     others may be behind the same address
 //   a name from anywhere         100     5 s      nobody must be able to lock its owner out
+//   * where BERTH_FREE_FAILURES is 5; the others are multiples of it
 //
 // A network is an IPv4 address, or the /64 of an IPv6 address (networkOf). A login without a name counts for its network
 // alone: what is shown then is a token, and not guessed. Who shows what was right in this instance in the last day is past
@@ -22,8 +23,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { networkOf } from '../http/address.ts';
 import { goodLoginSeconds, goodLoginsMax } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Documents } from '../ports/documents.ts';
-import { FailureCounters, type FailureKind } from './failure-counter.ts';
+import { FailureCounters, type FailureKind, type FailureServices } from './failure-counter.ts';
 
 export interface Login {
   /** Of the client, as `HttpRequest.address` tells it. */
@@ -43,11 +43,12 @@ export interface FailedLogins {
   check<T>(login: Login, verify: () => Promise<T | undefined>): Promise<T | undefined>;
 }
 
-/** @param services.documents asked only after more failures than are free; where they fail, each instance counts alone */
-export function openFailedLogins(services: {
-  readonly documents: Documents;
-  readonly clock: Clock;
-}): FailedLogins {
+/**
+ * @param services.documents asked only after more failures than are free; where they fail, each instance counts alone
+ * @param services.freeFailures of a name from a network; 0 lets everybody guess as he likes
+ */
+export function openFailedLogins(services: FailureServices): FailedLogins {
+  if (services.freeFailures === 0) return { check: (_, verify) => verify() };
   const counters = new FailureCounters(services);
   const good = new GoodLogins(services.clock);
   return {

@@ -2,9 +2,9 @@
 
 import { RegistryError } from '../oci/errors.ts';
 import {
-  failedLoginsFree,
   failedLoginsKeptMax,
   failedLoginsSeconds,
+  freeFailuresTimes,
   loginsWaitingMax,
   loginWaitSecondsMax,
   sharedFailuresMs,
@@ -13,13 +13,15 @@ import {
 import type { Clock } from '../ports/clock.ts';
 import type { Documents, Key } from '../ports/documents.ts';
 
-export type FailureKind = keyof typeof failedLoginsFree;
+export type FailureKind = keyof typeof freeFailuresTimes;
 
 type FailureIds = Readonly<Partial<Record<FailureKind, string>>>;
 
-interface FailureServices {
+export interface FailureServices {
   readonly documents: Documents;
   readonly clock: Clock;
+  /** Failures of a name from a network that make nobody wait; of others, `freeFailuresTimes` as many. */
+  readonly freeFailures: number;
 }
 
 /** What all instances share of a key. */
@@ -250,7 +252,7 @@ export class FailureCounter {
   }
 
   get #free(): number {
-    return failedLoginsFree[this.#kind];
+    return freeFailuresTimes[this.#kind] * this.#services.freeFailures;
   }
 }
 

@@ -11,12 +11,17 @@ import { openFailedLogins } from './failed-logins.ts';
 import { openGoogleIdentities } from './google-identities.ts';
 import { openOidcTokens } from './oidc-tokens.ts';
 import { openPasswords } from './passwords.ts';
+import { openRequestRates } from './request-rates.ts';
 import { openRevocations } from './revocations.ts';
 import { createVerifier } from './token.ts';
 
 export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {
-  /** Of the admin's password (passwords.ts); nobody is the admin without one. */
+  /** The hash of the admin's password (passwords.ts); nobody is the admin without one. */
   readonly adminHash: string | undefined;
+  /** Failed logins of a name from an address that make nobody wait; 0 where none does. */
+  readonly freeFailures: number;
+  /** Requests that one principal may make, for long; 0 for no limit. */
+  readonly requestsPerSecond: number;
   /** Public JWKs with their `kid`s, by which tokens are verified. */
   readonly tokenKeys: readonly JWK[];
   /** Issuers of ID tokens that may be plain HTTP and in a private network. */
@@ -35,6 +40,7 @@ export async function openAccess(
   settings: AccessSettings,
 ): Promise<AccessServices> {
   const { anonymousPull, operators, adminHash, privateIssuers, projectBucket } = settings;
+  const { freeFailures, requestsPerSecond } = settings;
   const google = openGoogleIdentities({
     clock,
     endpoint: settings.googleEndpoint,
@@ -50,10 +56,10 @@ export async function openAccess(
     authenticator: openAuthenticator({
       documents,
       clock,
-      isAdmin: async (password) => adminHash !== undefined && passwords.verify(adminHash, password),
+      isAdmin: (password) => passwords.verify(adminHash ?? '', password),
       google,
       oidc: openOidcTokens({ documents, clock, privateIssuers }),
-      failedLogins: openFailedLogins({ documents, clock }),
+      failedLogins: openFailedLogins({ documents, clock, freeFailures }),
     }),
     authority: openAuthority(
       { documents, clock },
@@ -61,5 +67,6 @@ export async function openAccess(
     ),
     verifier: await createVerifier(settings.tokenKeys, clock),
     revocations: openRevocations(documents, clock),
+    rates: openRequestRates(requestsPerSecond, clock),
   };
 }

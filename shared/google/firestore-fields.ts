@@ -35,10 +35,10 @@ export const documentKinds = [
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
 export const expiringKinds = [
+  'failedLogins',
   'audits',
   'revocations',
   'issuerKeys',
-  'failedLogins',
   'robots',
   'uploads',
 ] as const satisfies readonly DocumentKind[];

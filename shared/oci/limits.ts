@@ -262,10 +262,11 @@ export const verifiedPasswordSeconds = 60;
 export const verifiedPasswordsMax = 1000;
 
 /**
- * Logins that may fail before the next one has to wait: of a name from a network, of a network under any name, and of a
- * name from anywhere. Then each failure doubles the wait, from a second to the longest.
+ * Logins that may fail before the next one has to wait, as multiples of BERTH_FREE_FAILURES: of a name from a network, of a
+ * network under any name, and of a name from anywhere. Then each failure doubles the wait, from a second to the longest.
  */
-export const failedLoginsFree = { pair: 5, network: 20, name: 100 };
+export const freeFailuresTimes = { pair: 1, network: 4, name: 20 };
+export const freeFailuresMax = 10_000;
 export const loginWaitSecondsMax = { pair: 5 * 60, network: 30, name: 5 };
 
 /** Failures are forgotten when there was none for so long. */

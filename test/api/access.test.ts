@@ -44,8 +44,7 @@ async function newRobot(
 /** The words that stand for Authorization headers: the admin's, and those of robots. */
 const words = new Map<string, string>([['admin', adminBasic]]);
 const team = { project: 'team' };
-// Each row from an address of its own: too many wrong passwords from one are refused (limits.test.ts).
-const registry = useRegistry({ proxies: 1 }, async (started) => {
+const registry = useRegistry({}, async (started) => {
   const robots = {
     owner: { ...team, name: 'owner', role: 'owner' },
     writer: { ...team, name: 'writer', role: 'writer' },

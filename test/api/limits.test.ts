@@ -6,7 +6,12 @@ import { createProxy } from '#infra/local/proxy.ts';
 import { startServer } from '#shared/http/server.ts';
 import { requestsBurstSeconds } from '#shared/oci/limits.ts';
 import { type Answer, type Call, send } from '#test/support/calls.ts';
-import { adminBasic, startTestRegistry, type TestRegistryOptions } from '#test/support/registry.ts';
+import {
+  adminBasic,
+  adminPassword,
+  startTestRegistry,
+  type TestRegistryOptions,
+} from '#test/support/registry.ts';
 
 async function started(t: TestContext, options: TestRegistryOptions) {
   const registry = await startTestRegistry({ anonymousPull: new Set(['open']), ...options });
@@ -86,6 +91,70 @@ it('what is refused counts for the address: no token, a bad one, and a wrong pas
     assertTooMany(await send(url, pullOpen));
     assert.equal((await send(url, asAdmin)).status, 200);
   }
+});
+
+const form = (username: string, password: string): Call =>
+  ping({
+    method: 'POST',
+    path: '/v2/token',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ grant_type: 'password', username, password }).toString(),
+  });
+const basic = (username: string, password: string, path = '/v2/'): Call => {
+  const shown = Buffer.from(`${username}:${password}`).toString('base64');
+  return ping({ path, headers: { authorization: `Basic ${shown}` } });
+};
+const statuses = async (url: string, calls: readonly Call[]) => {
+  const seen: number[] = [];
+  for (const call of calls) seen.push((await send(url, call)).status);
+  return seen;
+};
+
+it('logins that fail make the next ones wait, however they come, whether or not the name exists', async (t) => {
+  for (const username of ['admin', 'nobody@team', 'no name at all', '']) {
+    const { url, clock } = await started(t, { freeFailures: 2 });
+    const ways = [
+      basic(username, 'guess'),
+      basic(username, 'guess 2', '/v2/token'),
+      form(username, 'guess 3'),
+    ];
+    // Who gives no name is counted with his network.
+    const free = username === '' ? [...ways, ...ways, ...ways] : ways;
+    assert.deepEqual(
+      await statuses(url, free),
+      free.map(() => 401),
+    );
+    for (const way of ways) {
+      const { status, headers, body } = await send(url, way);
+      assert.deepEqual([status, headers['retry-after']], [429, '1'], username);
+      assert.equal(headers['www-authenticate'], undefined);
+      const [error] = (JSON.parse(body.toString()) as { errors: Record<string, unknown>[] }).errors;
+      assert.equal(error?.['code'], 'TOOMANYREQUESTS');
+      assert.equal(error?.['message'], 'too many logins failed: try again in 1 s');
+      assert.deepEqual(error?.['detail'], {
+        retryAfterSeconds: 1,
+        requestId: headers['x-request-id'],
+      });
+    }
+    clock.advance(1000);
+    assert.deepEqual(await statuses(url, [ways[0] ?? pullOpen, ways[0] ?? pullOpen]), [401, 429]);
+  }
+});
+
+it('the failures of others hold up nobody who has logged in with what he shows, nor who has a token', async (t) => {
+  const { url, clock } = await started(t, { freeFailures: 2 });
+  const { body } = await send(url, basic('admin', adminPassword, '/v2/token'));
+  const { token } = JSON.parse(body.toString()) as { token: string };
+  for (let at = 0; at < 9; at += 1) await send(url, basic(`name ${at}`, 'guess'));
+  assert.equal((await send(url, basic('another', 'guess'))).status, 429);
+  clock.advance(500);
+  const withToken = ping({ headers: { authorization: `Bearer ${token}` } });
+  assert.deepEqual(
+    await statuses(url, [withToken, asAdmin, form('admin', adminPassword)]),
+    [200, 200, 200],
+  );
+  // Nor is anybody held up who does not log in.
+  assert.equal((await send(url, pullOpen)).status, 404);
 });
 
 it('whether the process lives is told to who asks often, too', async (t) => {

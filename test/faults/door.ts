@@ -8,7 +8,6 @@ import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
 import { hashSecret } from '#shared/auth/passwords.ts';
-import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { newSecret } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import type { Clock } from '#shared/ports/clock.ts';
@@ -48,7 +47,7 @@ export class Exchange {
 }
 
 /** What all calls have in common. */
-type SharedServices = Pick<Services, 'issuer' | 'verifier' | 'stateKeys' | 'rates' | 'proxies'>;
+type SharedServices = Pick<Services, 'issuer' | 'verifier' | 'stateKeys' | 'proxies'>;
 
 export class Door {
   readonly #server: Server;
@@ -68,7 +67,6 @@ export class Door {
     const door = new Door(server, {
       issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
       verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
-      rates: openRequestRates(0, clock),
       proxies: 0,
       stateKeys: [{ id: 'test', secret: newSecret() }],
     });
@@ -110,6 +108,8 @@ export class Door {
   async #services(store: Store, location: string, logged: string[]): Promise<Services> {
     const access = await openAccess(store, {
       adminHash: hashSecret(adminPassword),
+      requestsPerSecond: 0,
+      freeFailures: 0,
       anonymousPull: new Set(),
       operators: [],
       privateIssuers: [],

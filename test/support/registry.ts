@@ -12,7 +12,6 @@ import { createMetrics } from '#infra/local/metrics.ts';
 import { parseMember } from '#shared/auth/member.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
 import { hashSecret } from '#shared/auth/passwords.ts';
-import { openRequestRates } from '#shared/auth/request-rates.ts';
 import { newSecret } from '#shared/auth/robots.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
@@ -42,6 +41,12 @@ export const adminBasic = `Basic ${Buffer.from(`admin:${adminPassword}`).toStrin
 
 export interface TestRegistryOptions {
   readonly anonymousPull?: ReadonlySet<string> | '*';
+  /** Of one principal; as many as come when left out. */
+  readonly requestsPerSecond?: number;
+  /** Failed logins that make nobody wait; when left out, none does. */
+  readonly freeFailures?: number;
+  /** Entries of X-Forwarded-For that are believed. */
+  readonly proxies?: number;
   /** Members that may do everything. */
   readonly operators?: readonly string[];
   /** Issuers on this machine. */
@@ -50,10 +55,6 @@ export interface TestRegistryOptions {
   readonly googleStandIn?: string;
   /** IAM on such a bucket is the policy. */
   readonly projectBucket?: string;
-  /** Of one principal; as many as come when left out. */
-  readonly requestsPerSecond?: number;
-  /** Entries of X-Forwarded-For that are believed. */
-  readonly proxies?: number;
 }
 
 export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
@@ -62,18 +63,19 @@ export function startTestRegistry(options: TestRegistryOptions = {}): Promise<Te
 
 /** Processes of its own: of what is inside, only the documents can be reached, and its clock is the machine's. */
 async function startOutside(options: TestRegistryOptions): Promise<TestRegistry> {
-  const { anonymousPull = new Set(), requestsPerSecond = 0, proxies = 0 } = options;
+  const { anonymousPull = new Set() } = options;
   const berth = await startBerth({
     environment: {
       BERTH_ADMIN_PASSWORD: adminPassword,
       BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
+      BERTH_REQUESTS_PER_SECOND: String(options.requestsPerSecond ?? 0),
+      BERTH_FREE_FAILURES: String(options.freeFailures ?? 0),
+      BERTH_PROXIES: String(options.proxies ?? 0),
       BERTH_OPERATORS: (options.operators ?? []).join(','),
       BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
       BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
       BERTH_IAM: options.projectBucket === undefined ? 'policy' : 'bucket',
       BERTH_PROJECT_BUCKET: options.projectBucket ?? '',
-      BERTH_REQUESTS_PER_SECOND: String(requestsPerSecond),
-      BERTH_PROXIES: String(proxies),
     },
   });
   const { environment } = backend(berth.dataDirectory);
@@ -134,6 +136,8 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
       { documents, clock },
       {
         adminHash: hashSecret(adminPassword),
+        requestsPerSecond: options.requestsPerSecond ?? 0,
+        freeFailures: options.freeFailures ?? 0,
         anonymousPull: options.anonymousPull ?? new Set(),
         operators: parseMembers(options.operators),
         privateIssuers: options.privateIssuers ?? [],
@@ -144,7 +148,6 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
       },
     )),
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
-    rates: openRequestRates(options.requestsPerSecond ?? 0, clock),
     proxies: options.proxies ?? 0,
     stateKeys: [{ id: 'test', secret: newSecret() }],
     log: (severity, message, fields) => {

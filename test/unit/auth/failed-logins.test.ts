@@ -10,8 +10,8 @@ import { type FailedLogins, type Login, openFailedLogins } from '#shared/auth/fa
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import {
-  failedLoginsFree,
   failedLoginsSeconds,
+  freeFailuresTimes,
   goodLoginSeconds,
   loginsWaitingMax,
   loginWaitSecondsMax,
@@ -19,6 +19,7 @@ import {
 import type { Documents } from '#shared/ports/documents.ts';
 import { type FakeClock, fakeClock } from '#test/support/clock.ts';
 
+const freeFailures = 5;
 const right = 'correct horse battery staple';
 const admin: Login = { address: '192.0.2.1', username: 'admin', password: 'a guess' };
 
@@ -57,7 +58,8 @@ function counted(): Documents {
   };
 }
 
-const opened = (of: Documents = counted()) => openFailedLogins({ documents: of, clock });
+const opened = (of: Documents = counted()) =>
+  openFailedLogins({ documents: of, clock, freeFailures });
 
 async function attempt(login: Login = admin, at: FailedLogins = logins): Promise<Outcome> {
   try {
@@ -276,6 +278,12 @@ describe('many logins at once', () => {
   });
 });
 
+it('where no failure is to make anybody wait, none does', async () => {
+  const limitless = openFailedLogins({ documents, clock, freeFailures: 0 });
+  for (let at = 0; at < 200; at += 1) assert.equal(await attempt(admin, limitless), 'wrong');
+  assert.deepEqual(await stored(), []);
+});
+
 describe('the store', () => {
   it('is not asked before the free failures are spent, and holds nothing of them', async () => {
     await attempts(5);
@@ -376,8 +384,8 @@ describe('the store', () => {
 });
 
 /** How many failures there may be in a quarter of an hour, by one instance. */
-function promised(kind: keyof typeof failedLoginsFree): number {
-  let [count, atSeconds] = [failedLoginsFree[kind] + 1, 0];
+function promised(kind: keyof typeof freeFailuresTimes): number {
+  let [count, atSeconds] = [freeFailuresTimes[kind] * freeFailures + 1, 0];
   for (let wait = 1; ; wait = Math.min(2 * wait, loginWaitSecondsMax[kind])) {
     atSeconds += wait;
     if (atSeconds > failedLoginsSeconds) return count;
@@ -400,7 +408,7 @@ it('in any quarter of an hour no more fail than is promised, whenever and wherev
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
       logins = opened();
-      const failed: { atMs: number; keys: [keyof typeof failedLoginsFree, string][] }[] = [];
+      const failed: { atMs: number; keys: [keyof typeof freeFailuresTimes, string][] }[] = [];
       for (const { afterMs, username, address, times, isAtOnce } of steps) {
         clock.advance(afterMs);
         const network = address.includes(':') ? 'v6' : address;

@@ -18,6 +18,7 @@ const fallbacks = {
   googleEndpoint: undefined as string | undefined,
   pushEndpoints: [] as readonly string[],
   proxies: 0,
+  freeFailures: 5,
   requestsPerSecond: 1000,
 };
 
@@ -62,6 +63,7 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
     Array.from({ length: 21 }, (_, at) => `http://a/${at}`).join(','),
   ],
   BERTH_PROXIES: ['', ' ', '-1', '1.5', '10', '1e1', 'one', '２'],
+  BERTH_FREE_FAILURES: ['', '-1', '0.5', '10001', 'off'],
   BERTH_REQUESTS_PER_SECOND: ['', '-1', '0.5', '1000001', '9999999999', '1_000', 'no', 'Infinity'],
 };
 
@@ -84,6 +86,12 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'team, other ,example.com/team',
     { anonymousPull: new Set(['team', 'other', 'example.com/team']) },
   ],
+  ['BERTH_PROXIES', '2', { proxies: 2 }],
+  ['BERTH_PROXIES', '9', { proxies: 9 }],
+  ['BERTH_FREE_FAILURES', '0', { freeFailures: 0 }],
+  ['BERTH_FREE_FAILURES', '20', { freeFailures: 20 }],
+  ['BERTH_REQUESTS_PER_SECOND', '0', { requestsPerSecond: 0 }],
+  ['BERTH_REQUESTS_PER_SECOND', '1000000', { requestsPerSecond: 1_000_000 }],
   [
     'BERTH_OPERATORS',
     'user:A@x.example, robot:ci@team',
@@ -95,10 +103,6 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     { privateIssuers: ['http://git.internal:8080/x', 'https://ci.internal'] },
   ],
   ['BERTH_GOOGLE_STAND_IN', 'http://127.0.0.1:80', { googleEndpoint: 'http://127.0.0.1:80' }],
-  ['BERTH_PROXIES', '2', { proxies: 2 }],
-  ['BERTH_PROXIES', '9', { proxies: 9 }],
-  ['BERTH_REQUESTS_PER_SECOND', '0', { requestsPerSecond: 0 }],
-  ['BERTH_REQUESTS_PER_SECOND', '1000000', { requestsPerSecond: 1_000_000 }],
   ['BERTH_PUSH_ENDPOINTS', 'http://[::1]:8080', { pushEndpoints: ['http://[::1]:8080'] }],
   [
     'BERTH_PUSH_ENDPOINTS',
