@@ -61,7 +61,7 @@ export function wrongCredentials(
   return new WrongCredentials(unauthorized(origin, host, { message, scope }), username);
 }
 
-/** Credentials were shown, and not even looked at: too many that were wrong came before. */
+/** Credentials were shown, and not looked at: too many that were wrong came before, or wait for their turn. */
 export class TooManyFailedLogins extends RegistryError {
   /** As of {@link WrongCredentials}. */
   readonly username: string | undefined;

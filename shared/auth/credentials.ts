@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import { audiencesOf } from './authority.ts';
 import { TooManyFailedLogins } from './challenge.ts';
-import type { FailedLogins } from './failed-logins.ts';
+import type { FailedLogins, Login } from './failed-logins.ts';
 import {
   type GoogleIdentities,
   isGoogleUsername,
@@ -54,17 +54,12 @@ export function openAuthenticator(services: AuthenticatorServices): Authenticato
     authenticate: async (credentials, context) => {
       const known = recent.find(credentials, context);
       if (known !== undefined) return known;
-      const attempt = { address: context.address, username: usernameOf(credentials) };
-      await failedLogins.admit(attempt).catch((error: unknown) => {
+      const verify = () => identify(services, credentials, context);
+      const checked = failedLogins.check(loginOf(credentials, context), verify);
+      const identity = await checked.catch((error: unknown) => {
         throw refusedLogin(error, credentials);
       });
-      const identity = await identify(services, credentials, context);
-      if (identity === undefined) {
-        await failedLogins.failed(attempt);
-        return undefined;
-      }
-      failedLogins.succeeded(attempt);
-      recent.keep(credentials, context, identity);
+      if (identity !== undefined) recent.keep(credentials, context, identity);
       return identity;
     },
   };
@@ -170,9 +165,12 @@ export function looksLikeUsername(text: string): boolean {
   );
 }
 
-function usernameOf(credentials: Credentials): string {
-  // Tokens have no name before they are verified: those of an address count together.
-  return credentials.kind === 'basic' ? credentials.username : '';
+/** Tokens have no name before they are verified, and those that they come under are everybody's. */
+function loginOf(credentials: Credentials, { address }: LoginContext): Login {
+  if (credentials.kind === 'bearer') return { address, username: '', password: credentials.token };
+  const { username, password } = credentials;
+  const isToken = isGoogleUsername(username) || username === oidcUsername;
+  return { address, username: isToken ? '' : username, password };
 }
 
 /** Whom credentials showed a moment ago, by a hash that says nothing to who reads this process's memory. */
