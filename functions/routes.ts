@@ -2,6 +2,7 @@
 // load balancer's URL map are made from it; nothing else knows a path.
 
 import type { Need } from '#shared/auth/access.ts';
+import type { RoutedChange } from './audit.ts';
 
 export interface Route {
   /** Names the endpoint in logs and figures: its number in the distribution specification, or our word where it has none. */
@@ -11,6 +12,8 @@ export interface Route {
   /** `function/action`: the folder and the file that answer. */
   readonly run: string;
   readonly needs: Need;
+  /** What it changes, for the audit. Each that needs push, delete or administer, and is not a read, has one. */
+  readonly audits?: RoutedChange;
 }
 
 export const routes = [
@@ -57,6 +60,7 @@ export const routes = [
     path: '/v2/{name}/manifests/{reference}',
     run: 'manifests/put',
     needs: 'push',
+    audits: 'manifest.push',
   },
   {
     id: 'end-9',
@@ -64,6 +68,7 @@ export const routes = [
     path: '/v2/{name}/manifests/{reference}',
     run: 'manifests/delete',
     needs: 'delete',
+    audits: 'manifest.delete',
   },
   {
     id: 'end-4, end-11',
@@ -71,6 +76,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/',
     run: 'uploads/start',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-4, end-11',
@@ -78,6 +84,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads',
     run: 'uploads/start',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-5',
@@ -85,6 +92,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/{session}',
     run: 'uploads/append',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-6',
@@ -92,6 +100,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/{session}',
     run: 'uploads/finish',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-13',
@@ -106,6 +115,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/{session}',
     run: 'uploads/cancel',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-2',
@@ -127,6 +137,7 @@ export const routes = [
     path: '/v2/{name}/blobs/{digest}',
     run: 'blobs/delete',
     needs: 'delete',
+    audits: 'blob.delete',
   },
   {
     id: 'healthz',

@@ -1,10 +1,12 @@
 // Credentials: what a request shows, and whom it shows.
 
 import { createHmac, randomBytes } from 'node:crypto';
+import { RegistryError } from '../oci/errors.ts';
 import { recentIdentitiesMax, recentSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import { audiencesOf } from './authority.ts';
+import { TooManyFailedLogins } from './challenge.ts';
 import type { FailedLogins, Login } from './failed-logins.ts';
 import {
   type GoogleIdentities,
@@ -14,7 +16,7 @@ import {
 import type { Identity } from './identity.ts';
 import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
 import { isLetInAnywhere, isTrustedIssuer } from './policies.ts';
-import { findRobot, hasHash, robotSubject, sha256 } from './robots.ts';
+import { findRobot, hasHash, isProject, isRobotName, robotSubject, sha256 } from './robots.ts';
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
@@ -52,9 +54,11 @@ export function openAuthenticator(services: AuthenticatorServices): Authenticato
     authenticate: async (credentials, context) => {
       const known = recent.find(credentials, context);
       if (known !== undefined) return known;
-      const identity = await failedLogins.check(loginOf(credentials, context), () =>
-        identify(services, credentials, context),
-      );
+      const verify = () => identify(services, credentials, context);
+      const checked = failedLogins.check(loginOf(credentials, context), verify);
+      const identity = await checked.catch((error: unknown) => {
+        throw refusedLogin(error, credentials);
+      });
       if (identity !== undefined) recent.keep(credentials, context, identity);
       return identity;
     },
@@ -136,6 +140,29 @@ async function identifyRobot(
   const { robot, version, expiresAt } = found;
   const seen = { [robotSubject(robot.project, robot.name)]: version };
   return { principal: robot, seen, expiresAt };
+}
+
+/** With who was claimed to be, where it was refused because too many failed before. */
+function refusedLogin(error: unknown, credentials: Credentials): unknown {
+  const isRefused = error instanceof RegistryError && error.code === 'TOOMANYREQUESTS';
+  const username = credentials.kind === 'basic' ? credentials.username : undefined;
+  return isRefused ? new TooManyFailedLogins(error, username) : error;
+}
+
+/**
+ * Whether a text has the form of a username that there is: people type passwords in the wrong place. The names of robots
+ * and projects are taken for such only where few passwords look so (`p@ssword`, `admin@123`).
+ */
+export function looksLikeUsername(text: string): boolean {
+  if (text === 'admin' || text === oidcUsername || isGoogleUsername(text)) return true;
+  const [name = '', project = '', ...more] = text.split('@', 3);
+  return (
+    more.length === 0 &&
+    name.length > 1 &&
+    isRobotName(name) &&
+    /^[a-z]/.test(project) &&
+    isProject(project)
+  );
 }
 
 /** Tokens have no name before they are verified, and those that they come under are everybody's. */

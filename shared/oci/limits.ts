@@ -214,6 +214,15 @@ export const revocationSettleSeconds = 15;
 
 /** How long the audit of a project is kept. */
 export const auditDays = 400;
+
+/** What one entry of the audit keeps: tags, and what was changed, for a person. A push may have `tagParametersMax` tags. */
+export const auditTagsMax = 100;
+export const auditDetailCharactersMax = 2000;
+
+/** Entries on one page of the audit, and how many are looked at for a page of those that are asked for. */
+export const auditEntriesMax = 1000;
+export const auditLookedAtMax = 2000;
+
 /** What is shown as a Google credential: a service account's key as JSON is 2.5 KiB, a federated token up to 12. */
 export const googleCredentialBytesMax = 16 * 1024;
 
