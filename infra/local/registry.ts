@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { sha256 } from '#shared/auth/robots.ts';
+import { sha256 } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';

@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import * as v from 'valibot';
-import { newSecret, sha256 } from '#shared/auth/robots.ts';
+import { newSecret, sha256 } from '#shared/auth/secrets.ts';
 
 const secretsSchema = v.object({
   /** Signs tokens: a private ES256 JWK. */

@@ -14,7 +14,7 @@ import {
 import type { Identity } from './identity.ts';
 import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
 import { isTrustedIssuer } from './policies.ts';
-import { findRobot, hasHash, robotSubject, sha256 } from './robots.ts';
+import { identifyRobot } from './robot-logins.ts';
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
@@ -121,22 +121,6 @@ async function identifyFederated(
 ): Promise<Identity | undefined> {
   const found = await oidc.verify(token, (issuer) => isTrustedIssuer(documents, issuer));
   return found && { principal: found.principal, seen: {}, expiresAt: found.expiresAt };
-}
-
-const nobodysHash = sha256('');
-
-async function identifyRobot(
-  { documents }: AuthenticatorServices,
-  username: string,
-  password: string,
-): Promise<Identity | undefined> {
-  const found = await findRobot(documents, username);
-  // Compared even where there is no robot, so that a name that exists takes no longer.
-  const matches = hasHash(password, found?.secretSha256 ?? nobodysHash);
-  if (found === undefined || !matches) return undefined;
-  const { robot, version, expiresAt } = found;
-  const seen = { [robotSubject(robot.project, robot.name)]: version };
-  return { principal: robot, seen, expiresAt };
 }
 
 function usernameOf(credentials: Credentials): string {

@@ -8,7 +8,7 @@ import { type AuthoritySettings, openAuthority } from './authority.ts';
 import { openAuthenticator } from './credentials.ts';
 import type { FailedLogins } from './failed-logins.ts';
 import { openRevocations } from './revocations.ts';
-import { hasHash } from './robots.ts';
+import { hasHash } from './secrets.ts';
 import { createVerifier } from './token.ts';
 
 export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {

@@ -164,3 +164,10 @@ export const revocationSettleSeconds = 15;
 
 /** How long the audit of a project is kept. */
 export const auditDays = 400;
+
+/** Robots of one project, and secrets of one robot. */
+export const robotsMax = 1000;
+export const robotSecretsMax = 10;
+
+/** How long a robot that has expired is still listed, and can be given more time. */
+export const robotKeptDays = 30;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { generateKeyPair, SignJWT } from 'jose';
-import { createRobot } from '#shared/auth/robots.ts';
+import { createRobot, deleteRobot } from '#shared/auth/robots.ts';
 import { mediaTypes } from '#shared/oci/media-types.ts';
 import { itWhereClocksMove } from '#test/support/backend.ts';
 import {
@@ -38,7 +38,7 @@ async function newRobot(
   options: Parameters<typeof createRobot>[1],
 ): Promise<string> {
   const { username, secret } = await createRobot(services, options);
-  return basic(username, secret);
+  return basic(username, secret.secret);
 }
 
 /** The words that stand for Authorization headers: the admin's, and those of robots. */
@@ -565,6 +565,7 @@ describe('a token and a robot in time', () => {
   it('a robot that is made anew has a new secret, and the old one is 401', async () => {
     const robot = { project: 'team', name: 'renewed', role: 'reader' } as const;
     const before = await newRobot(registry(), robot);
+    await deleteRobot(registry().services, { ...robot, author: { by: 'user:admin' } });
     const after = await newRobot(registry(), robot);
     await sendAll(registry().url, [
       as(after, pull),

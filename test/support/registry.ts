@@ -10,7 +10,7 @@ import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { newSecret, sha256 } from '#shared/auth/robots.ts';
+import { newSecret, sha256 } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';

@@ -3,20 +3,18 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { findRobot } from '#shared/auth/robots.ts';
+import { findRobot } from '#shared/auth/robot-records.ts';
 import { pathOf } from '#shared/google/firestore-keys.ts';
 import type { Key } from '#shared/ports/documents.ts';
 
 /** The keys that are asked for, of no documents at all. */
 async function askedFor(username: string): Promise<Key[]> {
   const keys: Key[] = [];
-  const none = async () => [];
   const get = async (key: Key) => {
     keys.push(key);
     return undefined;
   };
-  const transact = () => Promise.reject(new Error('nothing is written'));
-  const found = await findRobot({ get, list: none, names: none, transact }, username);
+  const found = await findRobot({ get }, username);
   assert.equal(found, undefined);
   return keys;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadSecrets } from '#infra/local/secrets.ts';
-import { hasHash } from '#shared/auth/robots.ts';
+import { hasHash } from '#shared/auth/secrets.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import { fakeClock } from '#test/support/clock.ts';
 
