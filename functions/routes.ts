@@ -21,6 +21,13 @@ export const routes = [
     run: 'token/issue',
     needs: 'nothing',
   },
+  {
+    id: 'token-revoke',
+    methods: ['POST'],
+    path: '/v2/token/revoke',
+    run: 'token/revoke',
+    needs: 'nothing',
+  },
   { id: 'end-1', methods: ['GET', 'HEAD'], path: '/v2/', run: 'discovery/support', needs: 'login' },
   { id: 'end-1', methods: ['GET', 'HEAD'], path: '/v2', run: 'discovery/support', needs: 'login' },
   {

@@ -14,12 +14,15 @@ import {
 import type { Identity } from './identity.ts';
 import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
 import { isTrustedIssuer } from './policies.ts';
+import { identifyRefreshed } from './refresh-tokens.ts';
 import { identifyRobot } from './robot-logins.ts';
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   /** A token of somebody else's than ours: Google's, or an issuer's. */
-  | { readonly kind: 'bearer'; readonly token: string };
+  | { readonly kind: 'bearer'; readonly token: string }
+  /** A refresh token of ours. */
+  | { readonly kind: 'refresh'; readonly token: string };
 
 /** From where credentials come, and for which registry. */
 export interface LoginContext {
@@ -40,6 +43,8 @@ export interface AuthenticatorServices {
   readonly clock: Clock;
   /** Checks the admin's password. */
   readonly isAdmin: (password: string) => Promise<boolean>;
+  /** What stands for that password in refresh tokens: another one with each. */
+  readonly adminCredential: string | undefined;
   readonly google: GoogleIdentities | undefined;
   readonly oidc: OidcTokens;
   readonly failedLogins: FailedLogins;
@@ -72,10 +77,12 @@ async function identify(
   { host }: LoginContext,
 ): Promise<Identity | undefined> {
   if (credentials.kind === 'bearer') return identifyToken(services, credentials.token, host);
+  if (credentials.kind === 'refresh') return identifyRefreshed(services, credentials.token, host);
   const { username, password } = credentials;
   if (username === 'admin') {
     const isAdmin = await services.isAdmin(password);
-    return isAdmin ? { principal: { kind: 'admin' }, seen: {}, credential: 'admin' } : undefined;
+    const { adminCredential: credential } = services;
+    return isAdmin ? { principal: { kind: 'admin' }, seen: {}, credential } : undefined;
   }
   const isGoogle = isGoogleUsername(username);
   // A token of an issuer says by itself whose it is, whatever name it comes under.

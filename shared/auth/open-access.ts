@@ -8,7 +8,7 @@ import { type AuthoritySettings, openAuthority } from './authority.ts';
 import { openAuthenticator } from './credentials.ts';
 import type { FailedLogins } from './failed-logins.ts';
 import { openRevocations } from './revocations.ts';
-import { hasHash } from './secrets.ts';
+import { hasHash, sha256 } from './secrets.ts';
 import { createVerifier } from './token.ts';
 
 export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {
@@ -34,6 +34,7 @@ export async function openAccess(
       documents,
       clock,
       isAdmin: async (password) => adminSha256 !== undefined && hasHash(password, adminSha256),
+      adminCredential: adminSha256 === undefined ? undefined : sha256(adminSha256),
       google: undefined,
       oidc: { verify: async () => undefined },
       failedLogins,

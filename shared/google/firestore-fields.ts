@@ -20,6 +20,7 @@ export const documentKinds = [
   'policies',
   'projects',
   'referrers',
+  'refreshTokens',
   'relays',
   'repositories',
   'reviews',
@@ -34,6 +35,7 @@ export const documentKinds = [
 /** The kinds of which some documents pass: {@link expiryField} says when. */
 export const expiringKinds = [
   'audits',
+  'refreshTokens',
   'revocations',
   'robots',
   'uploads',

@@ -171,3 +171,10 @@ export const robotSecretsMax = 10;
 
 /** How long a robot that has expired is still listed, and can be given more time. */
 export const robotKeptDays = 30;
+
+/** How long a refresh token is good that is not used; that is put off at most once a day. */
+export const refreshTokenSeconds = 90 * 24 * 60 * 60;
+export const refreshTokenExtendSeconds = 24 * 60 * 60;
+
+/** How long a refresh token is good that was got by a job's token of an issuer. */
+export const refreshTokenFederatedSeconds = 60 * 60;

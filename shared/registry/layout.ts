@@ -27,6 +27,7 @@
 //   - / - /                                     what belongs to no project either
 //     projects       / project                  that something was decided in the project
 //     issuers        / issuer / project         that the project trusts the issuer
+//     refreshTokens  / sha256                   RefreshTokenRecord (shared/auth/refresh-tokens.ts)
 //     revocations    / subject                  tokens granted before are refused (shared/auth/revocations.ts)
 //
 //   objects, in the blob store:
