@@ -15,7 +15,7 @@ import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
-import { loadSecrets, publicPart } from './secrets.ts';
+import { loadSecrets, signingKey, verifyingKeys } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
 /** The one location of a registry that knows no hosts. */
@@ -70,9 +70,9 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       locationOf: () => location,
       ...(await openAccess(
         { documents, clock },
-        { adminSha256, anonymousPull, operators, tokenKeys: [publicPart(secrets.tokenKey)] },
+        { adminSha256, anonymousPull, operators, tokenKeys: verifyingKeys(secrets) },
       )),
-      issuer: await createIssuer(secrets.tokenKey, clock),
+      issuer: await createIssuer(signingKey(secrets), clock),
       stateKeys: secrets.stateKeys,
       log: stderrLog,
       observe: (served) => {

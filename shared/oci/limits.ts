@@ -52,6 +52,12 @@ export const scopesMax = 100;
 /** A form posted to the token endpoint. */
 export const formBytesMax = 64 * 1024;
 
+/** A token, as long as it is: within {@link headerBytesMax}, beside all else that a client sends. */
+export const tokenCharactersMax = 48 * 1024;
+
+/** Tokens that an instance knows to be good, all together. */
+export const verifiedTokensCharactersMax = 16 * 1024 * 1024;
+
 /** How long a token is good for. Clients ask for another when it is not. */
 export const tokenSeconds = 15 * 60;
 
@@ -178,3 +184,7 @@ export const refreshTokenExtendSeconds = 24 * 60 * 60;
 
 /** How long a refresh token is good that was got by a job's token of an issuer. */
 export const refreshTokenFederatedSeconds = 60 * 60;
+
+/** How long one key signs before a start on one machine replaces it, and how many there are: one signs, all verify. */
+export const signingKeyDays = 90;
+export const signingKeysMax = 2;
