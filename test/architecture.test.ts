@@ -57,6 +57,7 @@ const packageHomes: Record<string, readonly string[]> = {
   esbuild: ['infra'],
   'hash-wasm': ['shared/oci', 'shared/google'],
   jose: ['shared/auth', 'infra'],
+  oauth4webapi: ['shared/auth'],
   'prom-client': ['infra'],
   valibot: ['shared', 'shared/oci', 'shared/auth', 'shared/registry', 'functions', 'infra'],
 };

@@ -14,7 +14,9 @@ import {
 } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents, Key, Transaction, Value } from '../ports/documents.ts';
+import { audiencesOf } from './authority.ts';
 import type { Identity } from './identity.ts';
+import { isLetInAnywhere } from './policies.ts';
 import type { FederatedPrincipal, Principal } from './principal.ts';
 import { identifyRobotAgain } from './robot-logins.ts';
 import { isSameHash, newSecret, sha256 } from './secrets.ts';
@@ -120,7 +122,7 @@ function holderOf({ principal, credential }: Identity): Holder | undefined {
 
 async function identifyHolder(
   store: RefreshTokenStore,
-  { holder, created }: RefreshTokenRecord,
+  { holder, host, created }: RefreshTokenRecord,
 ): Promise<Identity | undefined> {
   switch (holder.kind) {
     case 'admin': {
@@ -133,6 +135,7 @@ async function identifyHolder(
     case 'robot':
       return identifyRobotAgain(store, { ...holder, secret: holder.credential });
     case 'federated':
+      if (!(await isLetInAnywhere(store.documents, holder, audiencesOf(host)))) return undefined;
       return { principal: holder, seen: {}, expiresAt: federatedEnd(created) };
   }
 }

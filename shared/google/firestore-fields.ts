@@ -12,6 +12,7 @@ export const documentKinds = [
   'blobs',
   'history',
   'issuers',
+  'issuerKeys',
   'links',
   'manifestTags',
   'manifests',
@@ -37,6 +38,7 @@ export const expiringKinds = [
   'audits',
   'refreshTokens',
   'revocations',
+  'issuerKeys',
   'robots',
   'uploads',
 ] as const satisfies readonly DocumentKind[];

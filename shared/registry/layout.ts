@@ -29,6 +29,7 @@
 //     issuers        / issuer / project         that the project trusts the issuer
 //     refreshTokens  / sha256                   RefreshTokenRecord (shared/auth/refresh-tokens.ts)
 //     revocations    / subject                  tokens granted before are refused (shared/auth/revocations.ts)
+//     issuerKeys     / sha256 of the issuer     StoredKeys of an issuer of ID tokens (shared/auth/issuer-keys.ts)
 //
 //   objects, in the blob store:
 //   location / project / blobs / digest         the bytes

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Identity } from '#shared/auth/identity.ts';
+import { changePolicy } from '#shared/auth/policies.ts';
 import {
   createRefreshToken,
   identifyRefreshed,
@@ -37,6 +38,16 @@ async function given(store: RefreshTokenStore, identity: Identity): Promise<stri
   const token = await createRefreshToken(store, identity, host);
   assert.ok(token !== undefined);
   return token;
+}
+
+/** A project's rule that lets the job in, or none. */
+function trust(store: RefreshTokenStore, isTrusted: boolean) {
+  const rule = { id: 'ci', issuer: 'https://issuer.example', claims: { repository: 'team/*' } };
+  return changePolicy(store, 'team', {
+    author: { by: 'user:admin' },
+    action: 'federation.change',
+    to: (policy) => ({ ...policy, federation: isTrusted ? [rule] : [] }),
+  });
 }
 
 describe('a refresh token', () => {
@@ -90,6 +101,7 @@ describe('a refresh token', () => {
 
   it('of a job is good for an hour, also where what it showed is not any more', async (t) => {
     const store = await newTokens(t);
+    await trust(store, true);
     const end = store.clock.now() + 60 * 60 * 1000;
     const token = await given(store, job);
     for (let minutes = 0; minutes < 60; minutes += 10) {
@@ -99,6 +111,16 @@ describe('a refresh token', () => {
       store.clock.advance(10 * 60 * 1000);
     }
     assert.equal(await identifyRefreshed(store, token, host), undefined);
+  });
+
+  it('of a job is good as long as some rule lets the job in', async (t) => {
+    const store = await newTokens(t);
+    await trust(store, true);
+    const token = await given(store, job);
+    await trust(store, false);
+    assert.equal(await identifyRefreshed(store, token, host), undefined);
+    await trust(store, true);
+    assert.ok(await identifyRefreshed(store, token, host));
   });
 
   it('of a robot is kept no longer than the robot’s secret is good', async (t) => {
