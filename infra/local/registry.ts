@@ -14,7 +14,7 @@ import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
-import { adminHashOf, loadSecrets, publicPart } from './secrets.ts';
+import { adminHashOf, loadSecrets, signingKey, verifyingKeys } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
 /** The one location of a registry that knows no hosts. */
@@ -60,7 +60,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   ).unref();
   const metrics = createMetrics();
   const logRequest = logRequests(stderrLog);
-  const adminHash = await adminHashOf(secrets, adminPassword);
+  const adminHash = await adminHashOf(dataDirectory, secrets, adminPassword);
   return {
     services: {
       documents,
@@ -74,11 +74,11 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
           ...{ adminHash, anonymousPull, operators, privateIssuers, googleEndpoint },
           ...{ freeFailures, requestsPerSecond },
           projectBucket: undefined,
-          tokenKeys: [publicPart(secrets.tokenKey)],
+          tokenKeys: verifyingKeys(secrets),
           locationOf: () => location,
         },
       )),
-      issuer: await createIssuer(secrets.tokenKey, clock),
+      issuer: await createIssuer(signingKey(secrets), clock),
       stateKeys: secrets.stateKeys,
       proxies: settings.proxies,
       log: stderrLog,

@@ -56,7 +56,9 @@ export function wrongCredentials(
   const message =
     credentials?.kind === 'bearer'
       ? 'the token is not one that shows who you are, or has expired'
-      : 'the username or the password is wrong';
+      : credentials?.kind === 'refresh'
+        ? 'the login is not good any more: log in again'
+        : 'the username or the password is wrong';
   const username = credentials?.kind === 'basic' ? credentials.username : undefined;
   return new WrongCredentials(unauthorized(origin, host, { message, scope }), username);
 }

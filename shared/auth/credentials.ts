@@ -14,14 +14,18 @@ import {
   looksLikeGoogleBearer,
 } from './google-identities.ts';
 import type { Identity } from './identity.ts';
+import { isProject, isRobotName } from './names.ts';
 import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
 import { isLetInAnywhere, isTrustedIssuer } from './policies.ts';
-import { findRobot, hasHash, isProject, isRobotName, robotSubject, sha256 } from './robots.ts';
+import { identifyRefreshed } from './refresh-tokens.ts';
+import { identifyRobot } from './robot-logins.ts';
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   /** A token of somebody else's than ours: Google's, or an issuer's. */
-  | { readonly kind: 'bearer'; readonly token: string };
+  | { readonly kind: 'bearer'; readonly token: string }
+  /** A refresh token of ours. */
+  | { readonly kind: 'refresh'; readonly token: string };
 
 /** From where credentials come, and for which registry. */
 export interface LoginContext {
@@ -42,6 +46,8 @@ export interface AuthenticatorServices {
   readonly clock: Clock;
   /** Checks the admin's password. */
   readonly isAdmin: (password: string) => Promise<boolean>;
+  /** What stands for that password in refresh tokens: another one with each. */
+  readonly adminCredential: string | undefined;
   readonly google: GoogleIdentities | undefined;
   readonly oidc: OidcTokens;
   readonly failedLogins: FailedLogins;
@@ -71,10 +77,12 @@ async function identify(
   { host }: LoginContext,
 ): Promise<Identity | undefined> {
   if (credentials.kind === 'bearer') return identifyToken(services, credentials.token, host);
+  if (credentials.kind === 'refresh') return identifyRefreshed(services, credentials.token, host);
   const { username, password } = credentials;
   if (username === 'admin') {
     const isAdmin = await services.isAdmin(password);
-    return isAdmin ? { principal: { kind: 'admin' }, seen: {}, credential: 'admin' } : undefined;
+    const { adminCredential: credential } = services;
+    return isAdmin ? { principal: { kind: 'admin' }, seen: {}, credential } : undefined;
   }
   const isGoogle = isGoogleUsername(username);
   // A token of an issuer says by itself whose it is, whatever name it comes under.
@@ -126,22 +134,6 @@ async function identifyFederated(
   return isLetIn ? { principal, seen: {}, expiresAt } : undefined;
 }
 
-const nobodysHash = sha256('');
-
-async function identifyRobot(
-  { documents }: AuthenticatorServices,
-  username: string,
-  password: string,
-): Promise<Identity | undefined> {
-  const found = await findRobot(documents, username);
-  // Compared even where there is no robot, so that a name that exists takes no longer.
-  const matches = hasHash(password, found?.secretSha256 ?? nobodysHash);
-  if (found === undefined || !matches) return undefined;
-  const { robot, version, expiresAt } = found;
-  const seen = { [robotSubject(robot.project, robot.name)]: version };
-  return { principal: robot, seen, expiresAt };
-}
-
 /** With who was claimed to be, where it was refused because too many failed before. */
 function refusedLogin(error: unknown, credentials: Credentials): unknown {
   const isRefused = error instanceof RegistryError && error.code === 'TOOMANYREQUESTS';
@@ -167,7 +159,7 @@ export function looksLikeUsername(text: string): boolean {
 
 /** Tokens have no name before they are verified, and those that they come under are everybody's. */
 function loginOf(credentials: Credentials, { address }: LoginContext): Login {
-  if (credentials.kind === 'bearer') return { address, username: '', password: credentials.token };
+  if (credentials.kind !== 'basic') return { address, username: '', password: credentials.token };
   const { username, password } = credentials;
   const isToken = isGoogleUsername(username) || username === oidcUsername;
   return { address, username: isToken ? '' : username, password };

@@ -3,9 +3,9 @@
 import { parseRepositoryName, projectOf } from '../oci/reference.ts';
 import type { Authority, VersionedStanding } from './authority.ts';
 import type { Identity } from './identity.ts';
+import { isProject } from './names.ts';
 import { actionsOf, isOwner, mayList } from './policy.ts';
 import { projectSubject, type Seen } from './revocations.ts';
-import { isProject } from './robots.ts';
 import { adminAction, catalogName, repositoryActions, type Scope } from './scope.ts';
 
 export interface Granted {

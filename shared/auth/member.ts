@@ -3,8 +3,8 @@
 import * as v from 'valibot';
 import { memberCharactersMax } from '../oci/limits.ts';
 import type { FederationRule } from './federation-rules.ts';
+import { isProject, isRobotName } from './names.ts';
 import { type Principal, withoutScheme } from './principal.ts';
-import { isProject, isRobotName } from './robots.ts';
 
 declare const memberBrand: unique symbol;
 /** A valid member, in the one form it is compared in. Made only by {@link parseMember}. */

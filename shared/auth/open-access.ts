@@ -13,6 +13,7 @@ import { openOidcTokens } from './oidc-tokens.ts';
 import { openPasswords } from './passwords.ts';
 import { openRequestRates } from './request-rates.ts';
 import { openRevocations } from './revocations.ts';
+import { sha256 } from './secrets.ts';
 import { createVerifier } from './token.ts';
 
 export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {
@@ -57,6 +58,7 @@ export async function openAccess(
       documents,
       clock,
       isAdmin: (password) => passwords.verify(adminHash ?? '', password),
+      adminCredential: adminHash === undefined ? undefined : sha256(adminHash),
       google,
       oidc: openOidcTokens({ documents, clock, privateIssuers }),
       failedLogins: openFailedLogins({ documents, clock, freeFailures }),

@@ -22,10 +22,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { Documents, Key, Reads, Transaction } from '../ports/documents.ts';
 import { type FederationRule, matchesRule } from './federation-rules.ts';
 import { type Member, parseMember } from './member.ts';
+import { isProject } from './names.ts';
 import { type Binding, emptyPolicy, type ProjectPolicy } from './policy.ts';
 import type { FederatedPrincipal, Role } from './principal.ts';
 import { projectSubject, revoke } from './revocations.ts';
-import { isProject } from './robots.ts';
 
 export interface StoredPolicy extends ProjectPolicy {
   /** What tokens remember it by: microseconds since 1970, or 0 where nothing was ever decided. */

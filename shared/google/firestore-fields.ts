@@ -22,6 +22,7 @@ export const documentKinds = [
   'policies',
   'projects',
   'referrers',
+  'refreshTokens',
   'relays',
   'repositories',
   'reviews',
@@ -37,6 +38,7 @@ export const documentKinds = [
 export const expiringKinds = [
   'failedLogins',
   'audits',
+  'refreshTokens',
   'revocations',
   'issuerKeys',
   'robots',

@@ -52,6 +52,12 @@ export const scopesMax = 100;
 /** A form posted to the token endpoint. */
 export const formBytesMax = 64 * 1024;
 
+/** A token, as long as it is: within {@link headerBytesMax}, beside all else that a client sends. */
+export const tokenCharactersMax = 48 * 1024;
+
+/** Tokens that an instance knows to be good, all together. */
+export const verifiedTokensCharactersMax = 16 * 1024 * 1024;
+
 /** How long a token is good for. Clients ask for another when it is not. */
 export const tokenSeconds = 15 * 60;
 
@@ -299,3 +305,21 @@ export const sharedFailuresReadMs = 2000;
 export const requestsPerSecondMax = 1_000_000;
 export const requestsBurstSeconds = 10;
 export const requestRatesMax = 10_000;
+
+/** Robots of one project, and secrets of one robot. */
+export const robotsMax = 1000;
+export const robotSecretsMax = 10;
+
+/** How long a robot that has expired is still listed, and can be given more time. */
+export const robotKeptDays = 30;
+
+/** How long a refresh token is good that is not used; that is put off at most once a day. */
+export const refreshTokenSeconds = 90 * 24 * 60 * 60;
+export const refreshTokenExtendSeconds = 24 * 60 * 60;
+
+/** How long a refresh token is good that was got by a job's token of an issuer. */
+export const refreshTokenFederatedSeconds = 60 * 60;
+
+/** How long one key signs before a start on one machine replaces it, and how many there are: one signs, all verify. */
+export const signingKeyDays = 90;
+export const signingKeysMax = 2;

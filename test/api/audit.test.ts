@@ -37,7 +37,7 @@ const registry = useRegistry(
     for (const role of ['owner', 'writer', 'reader'] as const) {
       const robot = { project: 'team', name: role, role };
       const { username, secret } = await createRobot(services, robot);
-      robots.set(role, basic(username, secret));
+      robots.set(role, basic(username, secret.secret));
     }
   },
 );

@@ -110,7 +110,7 @@ it('figures are for the admin, by password and by token, and for nobody else', a
     name: 'reader',
     role: 'owner',
   });
-  const robot = `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}`;
+  const robot = `Basic ${Buffer.from(`${username}:${secret.secret}`).toString('base64')}`;
   const get = (authorization?: string | null): Call => ({
     method: 'GET',
     path: '/metrics',

@@ -160,6 +160,42 @@ describe('who may do what', () => {
     });
   }
 
+  // Google's accounts have refresh tokens of their own, and nobody has none.
+  const refreshing = Object.entries(identities).filter(([, rights]) => rights !== 'wrong');
+  for (const [identity, rights] of refreshing) {
+    const isGiven = /^(admin|a robot|another project’s robot|a job)\b/.test(identity);
+    it(`${identity} ${isGiven ? 'may the same by a refresh token' : 'gets no refresh token'}`, async () => {
+      const { url } = registry();
+      const authorization = shown.get(identity) ?? null;
+      const login = { method: 'GET', path: '/v2/token?offline_token=true', authorization };
+      const loggedIn = await send(url, login);
+      assert.equal(loggedIn.status, 200, String(loggedIn.body));
+      const { refresh_token: token } = JSON.parse(String(loggedIn.body));
+      assert.equal(typeof token, isGiven ? 'string' : 'undefined');
+      if (!isGiven) return;
+      const scope = repositories.map((name) => `repository:${name}:pull,push,delete`).join(' ');
+      const refreshed = await send(url, {
+        method: 'POST',
+        path: '/v2/token',
+        authorization: null,
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+        body: `${new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token, scope })}`,
+      });
+      assert.equal(refreshed.status, 200, String(refreshed.body));
+      const [, claims = ''] = JSON.parse(String(refreshed.body)).token.split('.');
+      const { access } = JSON.parse(Buffer.from(claims, 'base64url').toString());
+      assert.deepEqual(
+        Object.fromEntries(
+          access.map((one: { name: string; actions: string[] }) => [
+            one.name,
+            one.actions.join(' '),
+          ]),
+        ),
+        rights,
+      );
+    });
+  }
+
   it('has rows enough to mean something, and more that refuse than let through', () => {
     const rows = Object.values(identities).flatMap((rights) =>
       repositories.flatMap((name) =>
@@ -305,7 +341,7 @@ async function introduce(
       role,
       ...(prefix === undefined ? {} : { prefix }),
     });
-    return made;
+    return { username: made.username, secret: made.secret.secret };
   };
   const show = (identity: string, header: string | null) => shown.set(identity, header);
   show('nobody', null);

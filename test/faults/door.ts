@@ -8,7 +8,7 @@ import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
 import { hashSecret } from '#shared/auth/passwords.ts';
-import { newSecret } from '#shared/auth/robots.ts';
+import { newSecret } from '#shared/auth/secrets.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import type { Clock } from '#shared/ports/clock.ts';
 import type { Store } from '#shared/registry/store.ts';

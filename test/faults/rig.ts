@@ -52,7 +52,10 @@ export class Rig {
     for (const project of projects) {
       const options = { project, name: 'faults', role: 'owner' } as const;
       const { username, secret } = await createRobot(stores, options);
-      robots.set(project, `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}`);
+      robots.set(
+        project,
+        `Basic ${Buffer.from(`${username}:${secret.secret}`).toString('base64')}`,
+      );
     }
     return new Rig(stores, await Door.open(stores.clock), robots);
   }

@@ -8,7 +8,7 @@ import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
 import { targetFor } from '#infra/local/proxy.ts';
-import { sha256 } from '#shared/auth/robots.ts';
+import { sha256 } from '#shared/auth/secrets.ts';
 import { startServer } from '#shared/http/server.ts';
 import type { Operation } from '#shared/ports/meter.ts';
 import { adminPassword } from '#test/support/registry.ts';

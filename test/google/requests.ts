@@ -58,7 +58,7 @@ export const requests: Readonly<Record<CostName, Request>> = {
   'token, robot': reads(async (other) => {
     const robot = { project: 'cost', name: word(), role: 'reader' } as const;
     const { username, secret } = await createRobot(await other.services('token'), robot);
-    const credentials = Buffer.from(`${username}:${secret}`).toString('base64');
+    const credentials = Buffer.from(`${username}:${secret.secret}`).toString('base64');
     return ask(200, 'GET', tokenPath('cost/any'), { authorization: `Basic ${credentials}` });
   }),
 
@@ -150,7 +150,7 @@ export const requests: Readonly<Record<CostName, Request>> = {
     const { name: from, blob } = await pushedBlob(other);
     const robot = { project: 'cost', name: word(), role: 'writer' } as const;
     const { username, secret } = await createRobot(await other.services('token'), robot);
-    const basic = `Basic ${Buffer.from(`${username}:${secret}`).toString('base64')}`;
+    const basic = `Basic ${Buffer.from(`${username}:${secret.secret}`).toString('base64')}`;
     const into = newName();
     const authorization = await tokenOf(other, into, { from, basic });
     const path = `/v2/${into}/blobs/uploads/?mount=${blob.digest}&from=${from}`;

@@ -63,7 +63,7 @@ async function createAccounts(dataDirectory: string): Promise<string[]> {
   const credentials: string[] = [];
   for (const [name, project, role] of accounts) {
     const { username, secret } = await createRobot({ documents, clock }, { name, project, role });
-    credentials.push(`${username}:${secret}`);
+    credentials.push(`${username}:${secret.secret}`);
   }
   documents.close();
   return credentials;

@@ -13,7 +13,7 @@ import { createMetrics } from '#infra/local/metrics.ts';
 import { parseMember } from '#shared/auth/member.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
 import { hashSecret } from '#shared/auth/passwords.ts';
-import { newSecret } from '#shared/auth/robots.ts';
+import { newSecret } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
