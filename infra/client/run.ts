@@ -1,0 +1,46 @@
+// Runs a program: its arguments, what it prints when it fails, and the number it ends with.
+
+import { type Command, CommanderError } from 'commander';
+import { exitCodes, Failure } from './failure.ts';
+import { printable } from './printable.ts';
+
+/**
+ * Runs the command that the arguments name.
+ * @param tell says why it failed, in one line
+ * @returns what the process is to end with
+ */
+export async function runProgram(
+  program: Command,
+  parameters: readonly string[],
+  tell: (line: string) => void,
+): Promise<number> {
+  for (const command of withDescendants(program)) {
+    command.exitOverride().configureOutput({ outputError: () => {} });
+  }
+  try {
+    await program.parseAsync(parameters, { from: 'user' });
+    return exitCodes.done;
+  } catch (error) {
+    return endOf(error, tell);
+  }
+}
+
+/** What a command ends with that failed. @param tell says why, in one line */
+export function endOf(error: unknown, tell: (line: string) => void): number {
+  if (error instanceof CommanderError) {
+    // Help and the version were asked for, or shown since nothing was.
+    if (error.exitCode === 0) return exitCodes.done;
+    if (error.code !== 'commander.help') tell(printable(error.message.replace(/^error: /, '')));
+    return exitCodes.usage;
+  }
+  if (error instanceof Failure) {
+    tell(printable(error.message));
+    return error.exitCode;
+  }
+  tell(printable(error instanceof Error ? error.message : String(error)));
+  return exitCodes.failed;
+}
+
+function withDescendants(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withDescendants)];
+}
