@@ -15,7 +15,7 @@ export interface Credentials {
 }
 
 /** The username that an access token of Google's is sent with, in docker-credential-gcr's form. */
-export const googleUsername = `_dcgcr_${version.replaceAll(/[^0-9]+/g, '_')}_token`;
+const googleUsername = `_dcgcr_${version.replaceAll(/[^0-9]+/g, '_')}_token`;
 
 /**
  * The first credentials that there are. Google's are for registries that the user configured, and for no others: an

@@ -152,7 +152,7 @@ export async function revokeToken(address: Address, token: string): Promise<void
 }
 
 /** A {@link Failure} of who has no login where one is needed. */
-export function notLoggedIn({ host }: Address): Failure {
+function notLoggedIn({ host }: Address): Failure {
   return new Failure(`not logged in to ${host}: berth login ${host}`, exitCodes.noRight);
 }
 

@@ -1,7 +1,7 @@
 // Runs a program: its arguments, what it prints when it fails, and the number it ends with.
 
 import { type Command, CommanderError } from 'commander';
-import { exitCodes, Failure } from './failure.ts';
+import { exitCodes, Failure, wrongUsage } from './failure.ts';
 import { printable } from './printable.ts';
 
 /**
@@ -15,7 +15,11 @@ export async function runProgram(
   tell: (line: string) => void,
 ): Promise<number> {
   for (const command of withDescendants(program)) {
-    command.exitOverride().configureOutput({ outputError: () => {} });
+    command.configureOutput({ outputError: () => {} }).exitOverride((error) => {
+      if (error.exitCode === 0 || error.code === 'commander.help') throw error;
+      const message = error.message.replace(/^error: /, '');
+      throw wrongUsage(`${message}; see ${nameOf(command)} --help`);
+    });
   }
   try {
     await program.parseAsync(parameters, { from: 'user' });
@@ -29,9 +33,7 @@ export async function runProgram(
 export function endOf(error: unknown, tell: (line: string) => void): number {
   if (error instanceof CommanderError) {
     // Help and the version were asked for, or shown since nothing was.
-    if (error.exitCode === 0) return exitCodes.done;
-    if (error.code !== 'commander.help') tell(printable(error.message.replace(/^error: /, '')));
-    return exitCodes.usage;
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   }
   if (error instanceof Failure) {
     tell(printable(error.message));
@@ -43,4 +45,8 @@ export function endOf(error: unknown, tell: (line: string) => void): number {
 
 function withDescendants(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withDescendants)];
+}
+
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
