@@ -10,8 +10,8 @@ export interface Challenge {
 const charactersMax = 8 * 1024;
 
 /** Reads a `WWW-Authenticate` header. @returns `undefined` when it asks for no token */
-export function parseChallenge(header: string | null): Challenge | undefined {
-  if (header === null || header.length > charactersMax || !/^bearer /i.test(header)) {
+export function parseChallenge(header: string | undefined): Challenge | undefined {
+  if (header === undefined || header.length > charactersMax || !/^bearer /i.test(header)) {
     return undefined;
   }
   const parameters = new Map<string, string>();

@@ -4,13 +4,13 @@ import type { Address } from './address.ts';
 import { type Challenge, parseChallenge } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { exitCodes, Failure } from './failure.ts';
-import { type Answer, ask } from './http.ts';
+import { type Answer, type AnswerHeaders, ask } from './http.ts';
 import { asList, asRecord, asText, parseJson } from './json-values.ts';
 import { shown } from './printable.ts';
 
 export interface ApiAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: AnswerHeaders;
   /** `undefined` where the answer has no body. */
   readonly json: unknown;
 }
@@ -183,7 +183,7 @@ function jsonOf({ text }: Answer, { host }: Address): unknown {
 }
 
 /** The next page of a list, on the same registry (RFC 8288). */
-function nextPage(link: string | null, { host, origin }: Address, current: string) {
+function nextPage(link: string | undefined, { host, origin }: Address, current: string) {
   const [, target] = /^<([^<>]{1,8192})>;\s*rel="?next"?/i.exec(link ?? '') ?? [];
   if (target === undefined) return undefined;
   const base = new URL(current, origin);
@@ -199,13 +199,13 @@ function refusal({ status, text, headers }: Answer, { host }: Address): Failure 
   const error = asRecord(asList(asRecord(parseJson(text))['errors'])[0]);
   const reason = asText(error['message']);
   const id = asText(asRecord(error['detail'])['requestId']) ?? headers.get('X-Request-Id');
-  const request = id === null || id === undefined ? '' : ` (request ${shown(id, 100)})`;
+  const request = id === undefined ? '' : ` (request ${shown(id, 100)})`;
   const said = reason === undefined ? `${host} answered ${status}` : shown(reason);
   const wait = headers.get('Retry-After');
   const advice =
     status === 401
       ? `; log in again: berth login ${host}`
-      : status === 429 && wait !== null
+      : status === 429 && wait !== undefined
         ? `; wait ${shown(wait, 40)} seconds`
         : '';
   return new Failure(`${said}${advice}${request}`, exitCodeOf(status));
