@@ -1,8 +1,8 @@
 // The composition root in the cloud: settings → Google's services → what actions may use. Each SDK is loaded when a
 // request first needs it: an instance that starts answers at once what needs none of them.
 
-import { createDirectory } from '#shared/auth/credentials.ts';
-import { createIssuer, createVerifier, type TokenIssuer } from '#shared/auth/token.ts';
+import { openAccess } from '#shared/auth/open-access.ts';
+import { createIssuer, type TokenIssuer } from '#shared/auth/token.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
 import { type Clock, systemClock } from '#shared/ports/clock.ts';
@@ -33,6 +33,7 @@ export async function openGoogleServices(
 ): Promise<Services> {
   const given = readGiven(name, environment);
   const clock = systemClock;
+  const locationOf = () => required(given, 'BERTH_LOCATION');
   const documents = lazyDocuments(() => openDocuments(given, clock, meter));
   return {
     documents,
@@ -40,11 +41,21 @@ export async function openGoogleServices(
     ...eventsOf(given, meter),
     clock,
     recent: new RecentManifests(),
-    locationOf: () => required(given, 'BERTH_LOCATION'),
-    directory: createDirectory(documents, given.BERTH_ADMIN_SHA256 ?? ''),
-    policy: { anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set() },
+    locationOf,
+    ...(await openAccess(
+      { documents, clock },
+      {
+        adminSha256: given.BERTH_ADMIN_SHA256,
+        anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set(),
+        operators: given.BERTH_OPERATORS ?? [],
+        privateIssuers: given.BERTH_PRIVATE_ISSUERS ?? [],
+        googleEndpoint: given.BERTH_GOOGLE_STAND_IN,
+        projectBucket: projectBucketOf(given),
+        locationOf,
+        tokenKeys: given.BERTH_TOKEN_PUBLIC_KEYS ?? [],
+      },
+    )),
     issuer: await issuerOf(given, clock),
-    verifier: await createVerifier(given.BERTH_TOKEN_PUBLIC_KEYS ?? [], clock),
     stateKeys: given.BERTH_STATE_KEYS ?? [],
     log: stderrLog,
     observe: logRequests(stderrLog),
@@ -63,6 +74,13 @@ export function readGiven(name: TargetName, environment: Environment): Given {
     (functionSettings[one].readBy as readonly TargetName[]).includes(name),
   );
   return Object.fromEntries(readBy.map((one) => [one, read(one)])) as Given;
+}
+
+/** @throws Error when IAM on buckets is the policy, and nothing says on which */
+function projectBucketOf(given: Given): string | undefined {
+  if (given.BERTH_IAM !== 'bucket') return undefined;
+  if (given.BERTH_PROJECT_BUCKET !== undefined) return given.BERTH_PROJECT_BUCKET;
+  throw new Error('BERTH_PROJECT_BUCKET must be set where BERTH_IAM is bucket');
 }
 
 function required<N extends SettingName>(given: Given, name: N): NonNullable<Given[N]> {

@@ -89,7 +89,7 @@ async function answer(
   exchange.route = route.id;
   const name = nameOf(route, params);
   if (name !== undefined) exchange.name = name;
-  const access = await authorise(services, request, route.needs, name);
+  const access = await authorise(services, request, route.needs, { name });
   exchange.actor = access.by;
   return act(services, route, { ...request, params, access, requestId: exchange.id }, name);
 }

@@ -1,7 +1,14 @@
 // The settings of the functions as they are deployed: a table. Each function is given, and reads, only what it needs.
 
 import * as v from 'valibot';
-import { projectsSchema, type Setting } from '#shared/settings.ts';
+import { membersSchema } from '#shared/auth/member.ts';
+import {
+  bucketTemplateSchema,
+  issuersSchema,
+  projectsSchema,
+  type Setting,
+  standInSchema,
+} from '#shared/settings.ts';
 import { type TargetName, targetNames } from './targets.ts';
 
 /** The functions that answer for one another, and so have one and the same privilege. */
@@ -118,6 +125,40 @@ export const functionSettings = {
     schema: projectsSchema,
     fallback: '',
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
+    readBy: serving,
+  },
+  BERTH_OPERATORS: {
+    schema: membersSchema,
+    fallback: '',
+    meaning:
+      'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+    readBy: serving,
+  },
+  BERTH_IAM: {
+    schema: v.picklist(['policy', 'bucket'], 'must be policy or bucket'),
+    fallback: 'policy',
+    meaning:
+      'where it is decided what Google’s identities may do: `policy`, in Berth’s own policies; `bucket`, by IAM on the project’s bucket',
+    readBy: serving,
+  },
+  BERTH_PROJECT_BUCKET: {
+    schema: bucketTemplateSchema,
+    fallback: '',
+    meaning:
+      'the name of a project’s bucket, with `{project}` in it, and `{location}` if you like: needed for `BERTH_IAM=bucket`',
+    readBy: serving,
+  },
+  BERTH_PRIVATE_ISSUERS: {
+    schema: issuersSchema,
+    fallback: '',
+    meaning:
+      'issuers of ID tokens that may be in a private network and speak plain HTTP, separated by commas; all others must be public and HTTPS',
+    readBy: serving,
+  },
+  BERTH_GOOGLE_STAND_IN: {
+    schema: standInSchema,
+    fallback: '',
+    meaning: 'for tests: what answers in place of Google about identities; only on this machine',
     readBy: serving,
   },
   BERTH_TOPIC: {

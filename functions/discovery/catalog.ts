@@ -1,6 +1,5 @@
 // GET /v2/_catalog: the repositories that the caller may pull from. Docker's, not the specification's.
 
-import { actionsOf } from '#shared/auth/policy.ts';
 import { nextLink, parsePage } from '#shared/http/pagination.ts';
 import { jsonReply } from '#shared/http/reply.ts';
 import { catalogPageDefault } from '#shared/oci/limits.ts';
@@ -9,10 +8,9 @@ import type { Action } from '../action.ts';
 
 export const catalog: Action = async ({ query, host, access }, services) => {
   const page = parsePage(query, catalogPageDefault);
-  const principal = await access.principal();
   const { entries, more } = await listRepositories(services, services.locationOf(host), {
     ...page,
-    visible: (name) => actionsOf(services.policy, principal, name).includes('pull'),
+    visible: (name) => access.couldDo('pull', name),
   });
   const last = entries.at(-1);
   const link =

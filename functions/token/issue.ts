@@ -1,22 +1,22 @@
 // GET and POST /v2/token: credentials and scopes to a token (Docker token specification; POST is its OAuth2 form).
 
-import { unauthorized } from '#shared/auth/challenge.ts';
-import { type Credentials, parseBasic } from '#shared/auth/credentials.ts';
-import { actionsOf, mayList } from '#shared/auth/policy.ts';
-import { type Principal, principalName } from '#shared/auth/principal.ts';
-import { catalogName, parseScopes, repositoryActions, type Scope } from '#shared/auth/scope.ts';
+import { unauthorized, wrongCredentials } from '#shared/auth/challenge.ts';
+import { type Credentials, isForeign, parseBearer } from '#shared/auth/credentials.ts';
+import { grant } from '#shared/auth/grant.ts';
+import type { Identity } from '#shared/auth/identity.ts';
+import { principalName } from '#shared/auth/principal.ts';
+import { parseScopes } from '#shared/auth/scope.ts';
 import { jsonReply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { formBytesMax, scopesMax } from '#shared/oci/limits.ts';
 import { parseContentType } from '#shared/oci/media-types.ts';
-import { parseRepositoryName } from '#shared/oci/reference.ts';
 import type { Action, ActionRequest } from '../action.ts';
 import type { Services } from '../services.ts';
 
 export const issueToken: Action = async (request, services) => {
   const { parameters, credentials } =
     request.method === 'POST' ? await readForm(request) : readQuery(request);
-  const principal = await identify(request, services, credentials);
+  const identity = await identify(request, services, credentials);
   const scopes = parseScopes(parameters.getAll('scope'));
   if (scopes.length > scopesMax) {
     throw new RegistryError('DENIED', {
@@ -24,12 +24,11 @@ export const issueToken: Action = async (request, services) => {
       status: 400,
     });
   }
-  const decided = scopes.map((scope) => decide(services, principal, scope));
-  const issued = await services.issuer.issue(request.host, {
-    subject: principalName(principal),
-    granted: decided.map(({ granted }) => granted).filter(hasActions),
-    refused: decided.map(({ refused }) => refused).filter(hasActions),
-  });
+  const granted = await grant(services.authority, identity, scopes, request.host);
+  const { principal, expiresAt } = identity;
+  // What Google and issuers vouch for for a short time only still gets a whole token, as in gcr.io.
+  const notAfter = principal.kind === 'robot' ? expiresAt : undefined;
+  const issued = await services.issuer.issue(request.host, { principal, ...granted }, notAfter);
   // containerd needs access_token, Spinnaker and gcloud need token: always both.
   const body = {
     token: issued.token,
@@ -48,13 +47,15 @@ interface TokenRequest {
 }
 
 function readQuery({ query, headers, origin, host }: ActionRequest): TokenRequest {
-  const { authorization } = headers;
-  if (authorization === undefined || parseBasic(authorization) !== undefined) {
-    return { parameters: query, credentials: undefined };
+  const token = parseBearer(headers.authorization ?? '');
+  // One of ours would live for ever, if it could be had anew for itself.
+  if (token !== undefined && !isForeign(token)) {
+    throw unauthorized(origin, host, {
+      message:
+        'the token endpoint takes a username and a password (Basic), or a token of Google or a trusted issuer',
+    });
   }
-  throw unauthorized(origin, host, {
-    message: 'the token endpoint takes a username and a password (Basic)',
-  });
+  return { parameters: query, credentials: undefined };
 }
 
 async function readForm(request: ActionRequest): Promise<TokenRequest> {
@@ -68,54 +69,18 @@ async function readForm(request: ActionRequest): Promise<TokenRequest> {
   }
   const [username, password] = [form.get('username'), form.get('password')];
   if (username === null || password === null) throw badForm('username and password are needed');
-  return { parameters: form, credentials: { username, password } };
+  return { parameters: form, credentials: { kind: 'basic', username, password } };
 }
 
 async function identify(
-  { origin, host, access }: ActionRequest,
-  { directory }: Services,
+  request: ActionRequest,
+  { authenticator }: Services,
   credentials: Credentials | undefined,
-): Promise<Principal> {
-  if (credentials === undefined) return access.principal();
-  const principal = await directory.authenticate(credentials);
-  if (principal !== undefined) return principal;
-  throw unauthorized(origin, host, { message: 'the username or the password is wrong' });
-}
-
-/** Splits what was asked for into what is granted and what is refused. `*` means all that may be granted. */
-function decide(
-  { policy }: Services,
-  principal: Principal,
-  { type, name, actions }: Scope,
-): { granted: Scope; refused: Scope } {
-  const possible = possibleActions(type);
-  const asked = actions.includes('*') ? possible : possible.filter((one) => actions.includes(one));
-  const allowed = allowedActions(policy, principal, type, name);
-  const granted = asked.filter((action) => allowed.includes(action));
-  const isAll = actions.includes('*') && granted.length > 0;
-  const refused = isAll ? [] : asked.filter((action) => !allowed.includes(action));
-  return { granted: { type, name, actions: granted }, refused: { type, name, actions: refused } };
-}
-
-function possibleActions(type: string): readonly string[] {
-  return type === 'repository' ? repositoryActions : type === 'registry' ? ['*'] : [];
-}
-
-function allowedActions(
-  policy: Services['policy'],
-  principal: Principal,
-  type: string,
-  name: string,
-): readonly string[] {
-  const repository = parseRepositoryName(name);
-  if (type === 'repository' && repository !== undefined) {
-    return actionsOf(policy, principal, repository);
-  }
-  return type === 'registry' && name === catalogName && mayList(policy, principal) ? ['*'] : [];
-}
-
-function hasActions({ actions }: Scope): boolean {
-  return actions.length > 0;
+): Promise<Identity> {
+  if (credentials === undefined) return request.access.identity;
+  const identity = await authenticator.authenticate(credentials, request);
+  if (identity !== undefined) return identity;
+  throw wrongCredentials(request, { credentials });
 }
 
 function badForm(message: string): RegistryError {

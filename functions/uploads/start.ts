@@ -1,6 +1,5 @@
 // POST blobs/uploads/ (end-4, end-11): opens a session, or takes a whole blob, or mounts one.
 
-import { actionsOf } from '#shared/auth/policy.ts';
 import type { Reply } from '#shared/http/reply.ts';
 import { type Algorithm, type Digest, parseAlgorithm } from '#shared/oci/digest.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
@@ -45,19 +44,14 @@ async function sourceOf(
   const { query, repository, access } = request;
   const named = query.get('from');
   const source = named === null ? undefined : parseRepositoryName(named);
-  // The principal is looked up only where the token does not say it all.
-  if (source !== undefined && access.may('pull', source)) {
-    return repositoryAt(repository.location, source);
-  }
-  const principal = await access.principal();
   // A token need not name the source: clients that mount without a source could not know it. Inside the
   // project of the target, what the principal may pull is enough; beyond it the token must say so.
-  const mayPull = (name: Repository['name']) =>
-    access.may('pull', name) ||
+  const mayPull = async (name: Repository['name']) =>
+    (await access.may('pull', name)) ||
     (repositoryAt(repository.location, name).project === repository.project &&
-      actionsOf(services.policy, principal, name).includes('pull'));
+      (await access.couldDo('pull', name)));
   if (named === null) return findMountSource(services, repository, digest, mayPull);
-  return source === undefined || !mayPull(source)
+  return source === undefined || !(await mayPull(source))
     ? undefined
     : repositoryAt(repository.location, source);
 }

@@ -4,9 +4,9 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
-import { createDirectory } from '#shared/auth/credentials.ts';
+import { openAccess } from '#shared/auth/open-access.ts';
 import { sha256 } from '#shared/auth/robots.ts';
-import { createIssuer, createVerifier } from '#shared/auth/token.ts';
+import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
@@ -36,6 +36,7 @@ export interface LocalRegistry {
  */
 export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   const { dataDirectory, adminPassword, anonymousPull } = settings;
+  const { operators, privateIssuers, googleEndpoint } = settings;
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   await access(dataDirectory, constants.R_OK | constants.W_OK | constants.X_OK).catch(
     (cause: Error) => {
@@ -68,10 +69,16 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       clock,
       recent: new RecentManifests(),
       locationOf: () => location,
-      directory: createDirectory(documents, adminSha256),
-      policy: { anonymousPull },
+      ...(await openAccess(
+        { documents, clock },
+        {
+          ...{ adminSha256, anonymousPull, operators, privateIssuers, googleEndpoint },
+          projectBucket: undefined,
+          tokenKeys: [publicPart(secrets.tokenKey)],
+          locationOf: () => location,
+        },
+      )),
       issuer: await createIssuer(secrets.tokenKey, clock),
-      verifier: await createVerifier([publicPart(secrets.tokenKey)], clock),
       stateKeys: secrets.stateKeys,
       log: stderrLog,
       observe: (served) => {

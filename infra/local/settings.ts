@@ -1,12 +1,15 @@
 // The settings of the registry on one machine: a table, read once, failing loudly at start.
 
 import * as v from 'valibot';
+import { type Member, membersSchema } from '#shared/auth/member.ts';
 import {
   type Environment,
+  issuersSchema,
   portSchema,
   projectsSchema,
   type Setting,
   settingsReader,
+  standInSchema,
 } from '#shared/settings.ts';
 
 /** More subscribers than this are better served by one that passes on what it gets. */
@@ -59,6 +62,23 @@ export const settings = {
     fallback: '',
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
   },
+  BERTH_OPERATORS: {
+    schema: membersSchema,
+    fallback: '',
+    meaning:
+      'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+  },
+  BERTH_PRIVATE_ISSUERS: {
+    schema: issuersSchema,
+    fallback: '',
+    meaning:
+      'issuers of ID tokens that may be in a private network and speak plain HTTP, separated by commas; all others must be public and HTTPS',
+  },
+  BERTH_GOOGLE_STAND_IN: {
+    schema: standInSchema,
+    fallback: '',
+    meaning: 'for tests: what answers in place of Google about identities; only on this machine',
+  },
   BERTH_PUSH_ENDPOINTS: {
     schema: endpoints,
     fallback: '',
@@ -74,6 +94,9 @@ export interface Settings {
   /** Empty when none was set. */
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
+  readonly operators: readonly Member[];
+  readonly privateIssuers: readonly string[];
+  readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */
   readonly pushEndpoints: readonly string[];
 }
@@ -87,6 +110,9 @@ export function readSettings(environment: Environment): Settings {
     dataDirectory: value('BERTH_DATA'),
     adminPassword: value('BERTH_ADMIN_PASSWORD'),
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
+    operators: value('BERTH_OPERATORS'),
+    privateIssuers: value('BERTH_PRIVATE_ISSUERS'),
+    googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
   };
 }

@@ -1,188 +1,224 @@
 // Whether a request may do what its route needs: the table in ARCHITECTURE.md, "Who may do what".
 
 import type { HttpRequest } from '../http/request.ts';
-import type { RepositoryName } from '../oci/reference.ts';
-import { denied, unauthorized } from './challenge.ts';
-import { type Directory, parseBasic } from './credentials.ts';
-import { actionsOf, mayList, type Policy } from './policy.ts';
-import { anonymous, type Principal, principalName } from './principal.ts';
-import { type Action, catalogName, type Scope } from './scope.ts';
-import type { TokenVerifier } from './token.ts';
+import { projectOf, type RepositoryName } from '../oci/reference.ts';
+import type { Authority } from './authority.ts';
+import { denied, unauthorized, wrongCredentials } from './challenge.ts';
+import { type Authenticator, isForeign, parseBasic, parseBearer } from './credentials.ts';
+import { type Identity, nobody } from './identity.ts';
+import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
+import { principalName } from './principal.ts';
+import type { RequestRates } from './request-rates.ts';
+import type { Revocations } from './revocations.ts';
+import { type Action, adminAction, catalogName, includes, type Scope } from './scope.ts';
+import type { TokenClaims, TokenVerifier } from './token.ts';
 
 /**
- * What a route needs: an action on its repository, the catalog, the admin, any login, or nothing.
+ * What a route needs: an action on its repository, to administer its project, the catalog, to operate the registry, any
+ * login, or nothing.
  * `promise`, to be told that a blob need not be uploaded, is `pull` with a token, if only an anonymous one.
  * It is what a push asks first. containerd 1.6 hangs when its first challenge comes to a request with a
  * body, as it would in a project that is open to anonymous pulls.
  * `platform` is for who comes from inside, and was let in by the platform, whose credentials are not ours to read.
  */
-export type Need = Action | 'promise' | 'catalog' | 'operate' | 'login' | 'nothing' | 'platform';
-
-type PlainNeed = Exclude<Need, 'promise' | 'platform'>;
+export type Need =
+  | Action
+  | 'promise'
+  | 'administer'
+  | 'catalog'
+  | 'operate'
+  | 'login'
+  | 'nothing'
+  | 'platform';
 
 export interface AccessServices {
-  readonly directory: Directory;
-  readonly policy: Policy;
+  readonly authenticator: Authenticator;
+  readonly authority: Authority;
   readonly verifier: TokenVerifier;
+  readonly revocations: Revocations;
+  readonly rates: RequestRates;
+}
+
+/** What a route is about: a repository, a project, or neither. */
+export interface Target {
+  readonly name?: RepositoryName | undefined;
+  readonly project?: string | undefined;
 }
 
 /** Who asks, and by what right. */
 export interface Access {
-  /** The principal as it is now; anonymous when its account is gone. Looked up only when asked for. */
-  principal(): Promise<Principal>;
-  /** The principal's name, for histories and logs. */
+  readonly identity: Identity;
+  /** The principal's name, for histories, audits and logs. */
   readonly by: string;
   /** Whether the token was granted this, where there is one; else whether the principal may do it. */
-  may(action: Action, name: RepositoryName): boolean;
+  may(action: Action, name: RepositoryName): Promise<boolean>;
+  /** Whether the principal may do it, whatever its token was asked for. */
+  couldDo(action: Action, name: RepositoryName): Promise<boolean>;
 }
 
 /**
  * Lets a request through, or says why not.
- * @throws RegistryError UNAUTHORIZED with a challenge, or DENIED
+ * @throws RegistryError UNAUTHORIZED with a challenge, DENIED, or TOOMANYREQUESTS
  */
 export async function authorise(
   services: AccessServices,
   request: HttpRequest,
   need: Need,
-  name: RepositoryName | undefined,
+  target: Target,
 ): Promise<Access> {
-  if (need === 'platform') return { ...accessOf(services.policy, anonymous), by: 'platform' };
+  if (need === 'platform') return { ...accessOf(services, request, nobody), by: 'platform' };
   const { authorization } = request.headers;
-  if (authorization === undefined && need === 'promise') {
-    const message = 'a token is needed, if only an anonymous one';
-    throw unauthorized(request.origin, request.host, { message, scope: scopeOf('pull', name) });
+  if (authorization === undefined) {
+    services.rates.take(request.address);
+    return authoriseAnyone(services, request, need, target);
   }
-  return authoriseAction(services, request, need === 'promise' ? 'pull' : need, name);
+  const token = parseBearer(authorization);
+  const claims = token && (await services.verifier.verify(request.host, token));
+  // One of ours that is not good any more is told apart from what Google or an issuer made.
+  return claims || (token !== undefined && !isForeign(token))
+    ? authoriseToken(services, request, claims || undefined, need, target)
+    : authoriseCredentials(services, request, need, target);
 }
 
-function authoriseAction(
+async function authoriseAnyone(
   services: AccessServices,
   request: HttpRequest,
-  need: PlainNeed,
-  name: RepositoryName | undefined,
-): Promise<Access> | Access {
-  const scope = scopeOf(need, name);
-  const { authorization } = request.headers;
-  if (authorization === undefined) return authoriseAnonymous(services, request, need, scope, name);
-  const [, token] = /^bearer +(\S+)$/i.exec(authorization) ?? [];
-  return token === undefined
-    ? authoriseBasic(services, request, need, scope, name)
-    : authoriseToken(services, request, token, { need, scope, name });
-}
-
-function authoriseAnonymous(
-  { policy }: AccessServices,
-  request: HttpRequest,
-  need: PlainNeed,
-  scope: Scope | undefined,
-  name: RepositoryName | undefined,
-): Access {
-  if (need !== 'login' && allows(policy, anonymous, need, name)) return accessOf(policy, anonymous);
+  need: Need,
+  target: Target,
+): Promise<Access> {
+  const mayWithoutLogin =
+    need !== 'login' &&
+    need !== 'promise' &&
+    (await allows(services, request, nobody, need, target));
+  if (mayWithoutLogin) return accessOf(services, request, nobody);
   throw unauthorized(request.origin, request.host, {
-    message: 'authentication required: log in, or this repository is not public',
-    scope,
+    message:
+      need === 'promise'
+        ? 'a token is needed, if only an anonymous one'
+        : 'authentication required: log in, or this repository is not public',
+    scope: scopeOf(need, target),
   });
 }
 
-async function authoriseBasic(
-  { directory, policy }: AccessServices,
+/** A username and a password, or somebody else's token, on the request itself. */
+async function authoriseCredentials(
+  services: AccessServices,
   request: HttpRequest,
-  need: PlainNeed,
-  scope: Scope | undefined,
-  name: RepositoryName | undefined,
+  need: Need,
+  target: Target,
 ): Promise<Access> {
-  const credentials = parseBasic(request.headers.authorization ?? '');
-  const principal =
-    credentials === undefined ? undefined : await directory.authenticate(credentials);
-  if (principal === undefined) {
-    throw unauthorized(request.origin, request.host, {
-      message: 'the username or the password is wrong',
-      scope,
-    });
+  const { authorization = '' } = request.headers;
+  const token = parseBearer(authorization);
+  const credentials =
+    token === undefined ? parseBasic(authorization) : ({ kind: 'bearer', token } as const);
+  const identity = credentials && (await services.authenticator.authenticate(credentials, request));
+  if (identity === undefined) {
+    services.rates.take(request.address);
+    throw wrongCredentials(request, { scope: scopeOf(need, target), credentials });
   }
-  if (!allows(policy, principal, need, name))
-    throw denied(scope ?? refusedScope(need), principalName(principal));
-  return accessOf(policy, principal);
+  const access = accessOf(services, request, identity);
+  services.rates.take(access.by);
+  // As the policy was a moment ago; but nobody is refused by what is not so any more.
+  if (await allows(services, request, identity, need, target)) return access;
+  if (await allows(services, request, identity, need, target, { fresh: true })) return access;
+  throw denied(scopeOf(need, target) ?? registryScope(need), access.by);
 }
 
+/** @param claims what the token says, or `undefined` when it is forged, expired, or another host's */
 async function authoriseToken(
   services: AccessServices,
   request: HttpRequest,
-  token: string,
-  {
-    need,
-    scope,
-    name,
-  }: { need: PlainNeed; scope: Scope | undefined; name: RepositoryName | undefined },
+  claims: TokenClaims | undefined,
+  need: Need,
+  target: Target,
 ): Promise<Access> {
-  const claims = await services.verifier.verify(request.host, token);
+  const scope = scopeOf(need, target);
   const challenge = (message: string, error: 'invalid_token' | 'insufficient_scope') =>
     unauthorized(request.origin, request.host, { message, scope, error });
-  if (claims === undefined) {
+  if (claims === undefined || (await services.revocations.isRevoked(claims.seen))) {
+    services.rates.take(request.address);
     throw challenge(
-      'the token has expired or is not one for this host: get another',
+      'the token has expired or was revoked, or is not one for this host: get another',
       'invalid_token',
     );
   }
-  const access: Access = {
-    principal: async () => (await services.directory.find(claims.subject)) ?? anonymous,
-    by: claims.subject,
-    may: (action, of) => includes(claims.granted, action, of),
-  };
+  const access = accessByToken(services, request, claims);
+  services.rates.take(claims.principal.kind === 'anonymous' ? request.address : access.by);
   if (need === 'login' || need === 'nothing') return access;
   if (need === 'operate') {
-    // No scope stands for it: whoever logged in as the admin may.
-    if (allows(services.policy, await access.principal(), need, name)) return access;
-    throw denied(refusedScope(need), access.by);
+    // No scope stands for it: whoever is one may.
+    if (isOperator(services.authority, claims.principal)) return access;
+    throw denied(registryScope(need), access.by);
   }
-  if (includes(claims.granted, actionOf(need), name ?? catalogName)) return access;
+  if (scope === undefined) throw new Error(`no scope stands for ${need}`);
+  const action = actionOf(need);
+  if (includes(claims.granted, action, scope)) return access;
   // What anyone may read needs no scope.
-  if (need === 'pull' && allows(services.policy, anonymous, need, name)) return access;
-  // crane and gcrane ask for push to delete: whoever holds that and may delete, deletes.
-  const pushes = need === 'delete' && name !== undefined && access.may('push', name);
-  if (pushes && allows(services.policy, await access.principal(), need, name)) return access;
-  const refused = pushes || includes(claims.refused, actionOf(need), name ?? catalogName);
-  if (refused) throw denied(scope ?? refusedScope(need), access.by);
+  if (need === 'pull' && (await allows(services, request, nobody, need, target))) return access;
+  if (includes(claims.refused, action, scope)) throw denied(scope, access.by);
   throw challenge('the token was not asked for this: get another', 'insufficient_scope');
 }
 
-function accessOf(policy: Policy, principal: Principal): Access {
+function accessByToken(
+  services: AccessServices,
+  request: HttpRequest,
+  { principal, seen, granted }: TokenClaims,
+): Access {
   return {
-    principal: async () => principal,
-    by: principalName(principal),
-    may: (action, name) => actionsOf(policy, principal, name).includes(action),
+    ...accessOf(services, request, { principal, seen }),
+    may: async (action, name) => includes(granted, action, { type: 'repository', name }),
   };
 }
 
-function allows(
-  policy: Policy,
-  principal: Principal,
-  need: PlainNeed,
-  name: RepositoryName | undefined,
-): boolean {
+function accessOf(services: AccessServices, request: HttpRequest, identity: Identity): Access {
+  const may = (action: Action, name: RepositoryName) =>
+    allows(services, request, identity, action, { name });
+  return { identity, by: principalName(identity.principal), may, couldDo: may };
+}
+
+async function allows(
+  { authority }: AccessServices,
+  { host }: HttpRequest,
+  identity: Identity,
+  need: Need,
+  { name, project = name === undefined ? undefined : projectOf(name) }: Target,
+  options?: { readonly fresh: boolean },
+): Promise<boolean> {
+  const { principal } = identity;
   if (need === 'nothing' || need === 'login') return true;
-  if (need === 'catalog') return mayList(policy, principal);
-  if (need === 'operate') return principal.kind === 'admin';
-  return name !== undefined && actionsOf(policy, principal, name).includes(need);
+  if (need === 'catalog') return mayList(principal, authority.anonymousPull);
+  if (need === 'operate') return isOperator(authority, principal);
+  if (project === undefined) return false;
+  const standing = await authority.standing(project, identity, host, options);
+  if (need === 'administer') return isOwner(standing, principal);
+  return name !== undefined && actionsOf(standing, principal, name).includes(actionNeeded(need));
 }
 
-function includes(scopes: readonly Scope[], action: string, name: string): boolean {
-  return scopes.some((scope) => scope.name === name && scope.actions.includes(action));
+function actionNeeded(need: Need): Action {
+  return need === 'push' || need === 'delete' ? need : 'pull';
 }
 
-/** The catalog's scope is `registry:catalog:*`: its one action is everything. */
-function actionOf(need: PlainNeed): string {
-  return need === 'catalog' ? '*' : need;
+/** The action of a scope that stands for a need. The catalog's one action is everything. */
+function actionOf(need: Need): string {
+  if (need === 'catalog') return '*';
+  return need === 'administer' ? adminAction : actionNeeded(need);
 }
 
-function scopeOf(need: PlainNeed, name: RepositoryName | undefined): Scope | undefined {
+function scopeOf(need: Need, { name, project }: Target): Scope | undefined {
   if (need === 'catalog') return { type: 'registry', name: catalogName, actions: ['*'] };
-  if (need === 'operate' || need === 'login' || need === 'nothing' || name === undefined) {
-    return undefined;
+  if (need === 'administer') {
+    return project === undefined
+      ? undefined
+      : { type: 'project', name: project, actions: [adminAction] };
   }
-  return { type: 'repository', name, actions: need === 'push' ? ['pull', 'push'] : [need] };
+  const isOfRepository =
+    need === 'pull' || need === 'promise' || need === 'push' || need === 'delete';
+  if (!isOfRepository || name === undefined) return undefined;
+  const actions = need === 'push' ? ['pull', 'push'] : [actionNeeded(need)];
+  return { type: 'repository', name, actions };
 }
 
-function refusedScope(need: PlainNeed): Scope {
+/** For what no scope stands. */
+function registryScope(need: Need): Scope {
   return { type: 'registry', name: 'this registry', actions: [need] };
 }

@@ -1,6 +1,8 @@
 // The challenge: where to get a token and for what (RFC 6750 section 3, Docker token specification).
 
+import type { HttpRequest } from '../http/request.ts';
 import { RegistryError } from '../oci/errors.ts';
+import type { Credentials } from './credentials.ts';
 import { anonymous, principalName } from './principal.ts';
 import { formatScope, type Scope } from './scope.ts';
 
@@ -30,6 +32,33 @@ export function unauthorized(
     detail: scope,
     headers: { 'WWW-Authenticate': `Bearer ${parts.join(',')}` },
   });
+}
+
+/** Credentials were shown, and are wrong. In what is not told: a name that exists must not be told from one that does not. */
+export class WrongCredentials extends RegistryError {
+  /** Who was claimed to be: as it was sent, so it may be anything, even a password in the wrong place. */
+  readonly username: string | undefined;
+
+  constructor(error: RegistryError, username: string | undefined) {
+    super(error.code, { message: error.message, detail: error.detail, headers: error.headers });
+    this.username = username;
+  }
+}
+
+/** 401, after credentials that show nobody. */
+export function wrongCredentials(
+  { origin, host }: Pick<HttpRequest, 'origin' | 'host'>,
+  {
+    scope,
+    credentials,
+  }: { readonly scope?: Scope | undefined; readonly credentials: Credentials | undefined },
+): WrongCredentials {
+  const message =
+    credentials?.kind === 'bearer'
+      ? 'the token is not one that shows who you are, or has expired'
+      : 'the username or the password is wrong';
+  const username = credentials?.kind === 'basic' ? credentials.username : undefined;
+  return new WrongCredentials(unauthorized(origin, host, { message, scope }), username);
 }
 
 /**

@@ -3,15 +3,18 @@
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { nameCharactersMax } from '../oci/limits.ts';
+import { parseRepositoryName, projectOf } from '../oci/reference.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents, Key } from '../ports/documents.ts';
-import type { Principal, Role } from './principal.ts';
+import type { Robot, Role } from './principal.ts';
+import { revoke } from './revocations.ts';
 
 type RobotRecord = {
   readonly secretSha256: string;
   readonly role: Role;
   readonly prefix?: string | undefined;
   readonly created: number;
+  readonly expiresAt?: number | undefined;
 };
 
 /** `- / project / robots / name`: a robot belongs to no location (shared/registry/layout.ts). */
@@ -19,13 +22,18 @@ const robotKey = (project: string, name: string): Key => ['-', project, 'robots'
 
 const namePattern = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 
+/** What a token remembers a robot by. */
+export const robotSubject = (project: string, name: string): string => `robot:${name}@${project}`;
+
 /** Not any text: what a client sends becomes part of a key, which may not be as long as a header. */
-function isName(text: string): boolean {
+export function isRobotName(text: string): boolean {
   return text.length <= nameCharactersMax && namePattern.test(text);
 }
 
-function isProject(text: string): boolean {
-  return text.length <= nameCharactersMax && text.split('/').every(isName);
+/** A project's name: one segment of a repository's name, or two where the first has a dot. */
+export function isProject(text: string): boolean {
+  const name = parseRepositoryName(text);
+  return name !== undefined && projectOf(name) === text;
 }
 
 export interface CreatedRobot {
@@ -51,12 +59,19 @@ export async function createRobot(
   },
 ): Promise<CreatedRobot> {
   const { project, name, role, prefix, expiresAt } = options;
-  if (!isName(name)) throw new Error(`not a robot's name: ${name}`);
+  if (!isRobotName(name)) throw new Error(`not a robot's name: ${name}`);
   if (!isProject(project)) throw new Error(`not a project: ${project}`);
   const secret = newSecret();
-  const record: RobotRecord = { secretSha256: sha256(secret), role, prefix, created: clock.now() };
+  const record: RobotRecord = {
+    secretSha256: sha256(secret),
+    role,
+    prefix: prefix?.replace(/\/$/, ''),
+    created: clock.now(),
+    expiresAt,
+  };
   await documents.transact(async (transaction) => {
     transaction.set(robotKey(project, name), record, { expiresAt });
+    revoke(transaction, robotSubject(project, name), clock.now());
   });
   return { username: `${name}@${project}`, secret };
 }
@@ -65,13 +80,17 @@ export async function createRobot(
 export async function findRobot(
   documents: Documents,
   username: string,
-): Promise<{ robot: Principal; secretSha256: string } | undefined> {
+): Promise<
+  | { robot: Robot; secretSha256: string; version: number; expiresAt?: number | undefined }
+  | undefined
+> {
   const [name = '', project = '', ...more] = username.split('@');
-  if (more.length > 0 || !isName(name) || !isProject(project)) return undefined;
+  if (more.length > 0 || !isRobotName(name) || !isProject(project)) return undefined;
   const found = await documents.get(robotKey(project, name));
   if (found === undefined) return undefined;
-  const { role, prefix, secretSha256 } = found.value as RobotRecord;
-  return { robot: { kind: 'robot', name, project, role, prefix }, secretSha256 };
+  const { role, prefix, secretSha256, expiresAt } = found.value as RobotRecord;
+  const robot: Robot = { kind: 'robot', name, project, role, prefix };
+  return { robot, secretSha256, version: found.committedAt, expiresAt };
 }
 
 /** A secret of 256 random bits, in letters that need no quoting. */

@@ -3,7 +3,7 @@
 export type Action = 'pull' | 'push' | 'delete';
 
 export interface Scope {
-  /** `repository` or `registry`; others are never granted. */
+  /** `repository`, `registry` or `project`; others are never granted. */
   readonly type: string;
   readonly name: string;
   /** As they were asked for; `*` means all that may be granted. */
@@ -12,6 +12,9 @@ export interface Scope {
 
 /** All actions on a repository. */
 export const repositoryActions: readonly Action[] = ['pull', 'push', 'delete'];
+
+/** The action on a project, of the type `project`: to change its policy, its robots and rules, and to read its audit. */
+export const adminAction = 'admin';
 
 /** The catalog's name, of the type `registry`. */
 export const catalogName = 'catalog';
@@ -38,4 +41,15 @@ export function parseScopes(parameters: readonly string[]): Scope[] {
 
 export function formatScope({ type, name, actions }: Scope): string {
   return `${type}:${name}:${actions.join(',')}`;
+}
+
+/** Whether scopes that were granted or refused have that action on what is called so. */
+export function includes(
+  scopes: readonly Scope[],
+  action: string,
+  { type, name }: Pick<Scope, 'type' | 'name'>,
+): boolean {
+  return scopes.some(
+    (scope) => scope.type === type && scope.name === name && scope.actions.includes(action),
+  );
 }

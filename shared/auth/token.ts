@@ -1,11 +1,14 @@
 // Tokens: short-lived ES256 JWTs in the form of the Docker token specification ("JSON Web Token"). They say
 // what was granted, and beside it what was asked for and refused, so that a refusal is told apart from a
-// scope that was never asked for.
+// scope that was never asked for; who it is, so that nobody need be looked up; and by which versions of which
+// documents it was granted, so that it can be refused when they change (revocations.ts).
 
 import type { CryptoKey, JWK, jwtVerify } from 'jose';
 import * as v from 'valibot';
 import { tokenSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
+import { type Principal, principalName } from './principal.ts';
+import type { Seen } from './revocations.ts';
 import type { Scope } from './scope.ts';
 
 const algorithm = 'ES256';
@@ -13,8 +16,8 @@ const issuer = 'berth';
 const verifiedMax = 10_000;
 
 export interface TokenClaims {
-  /** A principal's name. */
-  readonly subject: string;
+  readonly principal: Principal;
+  readonly seen: Seen;
   readonly granted: readonly Scope[];
   readonly refused: readonly Scope[];
 }
@@ -26,8 +29,11 @@ export interface IssuedToken {
 }
 
 export interface TokenIssuer {
-  /** @param service the host it is good for */
-  issue(service: string, claims: TokenClaims): Promise<IssuedToken>;
+  /**
+   * @param service the host it is good for
+   * @param notAfter milliseconds since 1970 at which it expires, if that is sooner than others do
+   */
+  issue(service: string, claims: TokenClaims, notAfter?: number): Promise<IssuedToken>;
 }
 
 export interface TokenVerifier {
@@ -44,19 +50,21 @@ export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer>
   ]);
   const privateKey = await importJWK(key, algorithm);
   return {
-    issue: async (service, { subject, granted, refused }) => {
+    issue: async (service, claims, notAfter = Number.POSITIVE_INFINITY) => {
+      const { principal, seen, granted, refused } = claims;
       const issued = Math.floor(clock.now() / 1000);
-      const token = await new SignJWT({ access: granted, refused })
+      const seconds = Math.min(tokenSeconds, Math.max(1, Math.floor(notAfter / 1000) - issued));
+      const token = await new SignJWT({ access: granted, refused, principal, seen })
         .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: key.kid ?? '' })
         .setIssuer(issuer)
-        .setSubject(subject)
+        .setSubject(principalName(principal))
         .setAudience(service)
         .setIssuedAt(issued)
         .setNotBefore(issued)
-        .setExpirationTime(issued + tokenSeconds)
+        .setExpirationTime(issued + seconds)
         .setJti(crypto.randomUUID())
         .sign(privateKey);
-      return { token, expiresInSeconds: tokenSeconds, issuedAt: new Date(issued * 1000) };
+      return { token, expiresInSeconds: seconds, issuedAt: new Date(issued * 1000) };
     },
   };
 }
@@ -64,11 +72,38 @@ export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer>
 const scopesSchema = v.array(
   v.object({ type: v.string(), name: v.string(), actions: v.array(v.string()) }),
 );
+const role = v.picklist(['owner', 'writer', 'reader']);
+const principalSchema = v.variant('kind', [
+  v.object({ kind: v.literal('anonymous') }),
+  v.object({ kind: v.literal('admin') }),
+  v.object({
+    kind: v.literal('robot'),
+    name: v.string(),
+    project: v.string(),
+    role,
+    prefix: v.optional(v.string()),
+  }),
+  v.object({
+    kind: v.literal('google'),
+    type: v.picklist(['user', 'serviceAccount']),
+    email: v.optional(v.string()),
+    id: v.optional(v.string()),
+    pullOnly: v.optional(v.boolean()),
+  }),
+  v.object({
+    kind: v.literal('federated'),
+    issuer: v.string(),
+    subject: v.string(),
+    audiences: v.array(v.string()),
+    claims: v.record(v.string(), v.string()),
+  }),
+]) satisfies v.GenericSchema<unknown, Principal>;
 const claimsSchema = v.object({
-  sub: v.string(),
   exp: v.number(),
   access: scopesSchema,
   refused: scopesSchema,
+  principal: principalSchema,
+  seen: v.record(v.string(), v.number()),
 });
 
 /**
@@ -117,8 +152,8 @@ async function verifyToken(
       requiredClaims: ['exp', 'nbf', 'sub'],
       currentDate: new Date(clock.now()),
     });
-    const { sub, exp, access, refused } = v.parse(claimsSchema, payload);
-    return { claims: { subject: sub, granted: access, refused }, expiresAt: exp * 1000 };
+    const { exp, access, refused, principal, seen } = v.parse(claimsSchema, payload);
+    return { claims: { principal, seen, granted: access, refused }, expiresAt: exp * 1000 };
   } catch {
     // Whatever is wrong with it, and there are many ways, the client needs another.
     return undefined;

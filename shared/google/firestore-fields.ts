@@ -6,19 +6,25 @@
 //   no composite index
 
 export const documentKinds = [
+  'audits',
   'blobLinks',
   'blobManifests',
   'blobs',
   'history',
+  'issuers',
+  'issuerKeys',
   'links',
   'manifestTags',
   'manifests',
   'outbox',
   'parents',
+  'policies',
+  'projects',
   'referrers',
   'relays',
   'repositories',
   'reviews',
+  'revocations',
   'robots',
   'summaries',
   'sweeps',
@@ -27,7 +33,13 @@ export const documentKinds = [
 ] as const;
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
-export const expiringKinds = ['robots', 'uploads'] as const satisfies readonly DocumentKind[];
+export const expiringKinds = [
+  'audits',
+  'revocations',
+  'issuerKeys',
+  'robots',
+  'uploads',
+] as const satisfies readonly DocumentKind[];
 
 export const expiryField = 'expiresAt';
 

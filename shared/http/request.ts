@@ -38,6 +38,8 @@ export interface HttpRequest {
   readonly host: string;
   /** `scheme://host` as the client wrote it. */
   readonly origin: string;
+  /** Where the client is: an IPv4 or IPv6 address, or `unknown`. */
+  readonly address: string;
   readonly body: RequestBody;
 }
 
@@ -70,6 +72,7 @@ export function parseRequest(
     headers,
     host,
     origin: `${scheme}://${host}`,
+    address: message.socket?.remoteAddress ?? 'unknown',
     body: bodyOf(message, beforeBody),
   };
 }

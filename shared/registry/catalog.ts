@@ -16,7 +16,7 @@ export async function listRepositories(
   options: {
     readonly limit: number;
     readonly last: string | undefined;
-    readonly visible: (name: RepositoryName) => boolean;
+    readonly visible: (name: RepositoryName) => Promise<boolean>;
   },
 ): Promise<Page<RepositoryName>> {
   const { limit, last, visible } = options;
@@ -29,7 +29,7 @@ export async function listRepositories(
     const batch = await documents.names({ prefix, after, limit: batchSize });
     for (const text of batch) {
       const name = parseRepositoryName(text);
-      if (name !== undefined && visible(name)) seen.push(name);
+      if (name !== undefined && (await visible(name))) seen.push(name);
     }
     const end = batch.at(-1);
     if (seen.length > limit || batch.length < batchSize || end === undefined) break;

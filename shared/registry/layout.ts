@@ -21,7 +21,14 @@
 //     relays         / name                     RelayLease: who publishes that repository's changes just now
 //     sweeps         / 'outbox'                 SweepRecord: where the last sweep stopped, if it did not come around
 //   - / project /                               what belongs to no location
+//     policies       / 'policy'                 who may do what in the project (shared/auth/policies.ts)
 //     robots         / robot                    Robot (shared/auth/robots.ts)
+//     audits         / shard / time-id          AuditEntry, newest first (shared/audit/entries.ts)
+//   - / - /                                     what belongs to no project either
+//     projects       / project                  that something was decided in the project
+//     issuers        / issuer / project         that the project trusts the issuer
+//     revocations    / subject                  tokens granted before are refused (shared/auth/revocations.ts)
+//     issuerKeys     / sha256 of the issuer     StoredKeys of an issuer of ID tokens (shared/auth/issuer-keys.ts)
 //
 //   objects, in the blob store:
 //   location / project / blobs / digest         the bytes

@@ -40,12 +40,12 @@ export async function findMountSource(
   { documents }: Store,
   into: Repository,
   digest: Digest,
-  readable: (name: RepositoryName) => boolean,
+  readable: (name: RepositoryName) => Promise<boolean>,
 ): Promise<Repository | undefined> {
   const edges = await documents.list({ prefix: blobLinksOf(into, digest), limit: mountSourcesMax });
   for (const { key } of edges) {
     const name = parseRepositoryName(key.at(-1) ?? '');
-    if (name !== undefined && readable(name)) return repositoryAt(into.location, name);
+    if (name !== undefined && (await readable(name))) return repositoryAt(into.location, name);
   }
   return undefined;
 }

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair } from 'jose';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
-import { createDirectory } from '#shared/auth/credentials.ts';
+import { openAccess } from '#shared/auth/open-access.ts';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import type { Clock } from '#shared/ports/clock.ts';
@@ -46,7 +46,7 @@ export class Exchange {
 }
 
 /** What all calls have in common. */
-type SharedServices = Pick<Services, 'policy' | 'issuer' | 'verifier' | 'stateKeys'>;
+type SharedServices = Pick<Services, 'issuer' | 'verifier' | 'stateKeys'>;
 
 export class Door {
   readonly #server: Server;
@@ -64,7 +64,6 @@ export class Door {
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
     const server = createServer();
     const door = new Door(server, {
-      policy: { anonymousPull: new Set() },
       issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
       verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
       stateKeys: [{ id: 'test', secret: newSecret() }],
@@ -85,7 +84,7 @@ export class Door {
     this.#calls += 1;
     const id = String(this.#calls);
     const logged: string[] = [];
-    this.#open.set(id, this.#services(store, location, logged));
+    this.#open.set(id, await this.#services(store, location, logged));
     const { port } = this.#server.address() as AddressInfo;
     const headers = { ...call.headers, 'x-call': id };
     try {
@@ -104,12 +103,22 @@ export class Door {
     await closed;
   }
 
-  #services(store: Store, location: string, logged: string[]): Services {
+  async #services(store: Store, location: string, logged: string[]): Promise<Services> {
+    const access = await openAccess(store, {
+      adminSha256: sha256(adminPassword),
+      anonymousPull: new Set(),
+      operators: [],
+      privateIssuers: [],
+      googleEndpoint: undefined,
+      projectBucket: undefined,
+      locationOf: () => location,
+      tokenKeys: [],
+    });
     return {
+      ...access,
       ...this.#shared,
       ...store,
       locationOf: () => location,
-      directory: createDirectory(store.documents, sha256(adminPassword)),
       log: (severity, message, fields) => {
         logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
       },

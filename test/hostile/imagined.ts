@@ -26,7 +26,7 @@ export interface Imagined extends Subject {
 export async function imagine(): Promise<Imagined> {
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const issuer = await createIssuer({ ...(await exportJWK(privateKey)), kid: 'k' }, clock);
-  const claims = { subject: 'user:admin', granted: [], refused: [] };
+  const claims = { principal: { kind: 'admin' }, seen: {}, granted: [], refused: [] } as const;
   const { token } = await issuer.issue('registry.example', claims);
   const contents = ['', '{}', 'layer'].map((text) => ({
     digest: digestOf(Buffer.from(text)),

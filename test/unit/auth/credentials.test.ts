@@ -17,7 +17,7 @@ describe('parseBasic', () => {
     fc.assert(
       fc.property(username, text, encoding, (name, password, as) => {
         const header = basic(`${name}:${password}`, as);
-        assert.deepEqual(parseBasic(header), { username: name, password });
+        assert.deepEqual(parseBasic(header), { kind: 'basic', username: name, password });
       }),
       { numRuns: 1000 },
     );
@@ -34,11 +34,15 @@ describe('parseBasic', () => {
       ['jürgen:pässwörd🔑', 'jürgen', 'pässwörd🔑'],
       ['a:\r\nb', 'a', '\r\nb'],
     ] as const) {
-      assert.deepEqual(parseBasic(basic(text)), { username, password }, text);
+      assert.deepEqual(parseBasic(basic(text)), { kind: 'basic', username, password }, text);
     }
     const encoded = Buffer.from('a:b').toString('base64');
     for (const scheme of ['basic', 'BASIC', 'bAsIc']) {
-      assert.deepEqual(parseBasic(`${scheme}   ${encoded}`), { username: 'a', password: 'b' });
+      assert.deepEqual(parseBasic(`${scheme}   ${encoded}`), {
+        kind: 'basic',
+        username: 'a',
+        password: 'b',
+      });
     }
   });
 

@@ -65,7 +65,7 @@ describe('loadSecrets', () => {
     const issuer = await createIssuer(secrets.tokenKey, clock);
     const { d: _private, ...publicKey } = secrets.tokenKey;
     const verifier = await createVerifier([publicKey], clock);
-    const claims = { subject: 'user:admin', granted: [], refused: [] };
+    const claims = { principal: { kind: 'admin' }, seen: {}, granted: [], refused: [] } as const;
     const { token } = await issuer.issue('localhost', claims);
     assert.deepEqual(await verifier.verify('localhost', token), claims);
   });

@@ -11,6 +11,9 @@ const fallbacks = {
   dataDirectory: '.data',
   adminPassword: '',
   anonymousPull: new Set<string>(),
+  operators: [] as readonly string[],
+  privateIssuers: [] as readonly string[],
+  googleEndpoint: undefined as string | undefined,
   pushEndpoints: [] as readonly string[],
 };
 
@@ -35,6 +38,14 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   BERTH_DATA: [''],
   BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567'],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
+  BERTH_OPERATORS: ['a', 'user:', 'user:a', 'allUsers', 'user:a@x.example;user:b@x.example'],
+  BERTH_PRIVATE_ISSUERS: ['a', 'ftp://a', 'https://', 'https://a?b', 'https://a, b'],
+  BERTH_GOOGLE_STAND_IN: [
+    'a',
+    'https://google.example',
+    'http://127.0.0.1.evil.example',
+    'http://127.0.0.1/x',
+  ],
   BERTH_PUSH_ENDPOINTS: [
     ' ',
     ',',
@@ -67,6 +78,17 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'team, other ,example.com/team',
     { anonymousPull: new Set(['team', 'other', 'example.com/team']) },
   ],
+  [
+    'BERTH_OPERATORS',
+    'user:A@x.example, robot:ci@team',
+    { operators: ['user:a@x.example', 'robot:ci@team'] },
+  ],
+  [
+    'BERTH_PRIVATE_ISSUERS',
+    'http://git.internal:8080/x, https://ci.internal',
+    { privateIssuers: ['http://git.internal:8080/x', 'https://ci.internal'] },
+  ],
+  ['BERTH_GOOGLE_STAND_IN', 'http://127.0.0.1:80', { googleEndpoint: 'http://127.0.0.1:80' }],
   ['BERTH_PUSH_ENDPOINTS', 'http://[::1]:8080', { pushEndpoints: ['http://[::1]:8080'] }],
   [
     'BERTH_PUSH_ENDPOINTS',

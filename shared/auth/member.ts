@@ -1,0 +1,109 @@
+// Members: whom a binding names. Google's forms, and `robot:` for our own accounts.
+
+import * as v from 'valibot';
+import { memberCharactersMax } from '../oci/limits.ts';
+import type { FederationRule } from './federation-rules.ts';
+import { type Principal, withoutScheme } from './principal.ts';
+import { isProject, isRobotName } from './robots.ts';
+
+declare const memberBrand: unique symbol;
+/** A valid member, in the one form it is compared in. Made only by {@link parseMember}. */
+export type Member = string & { readonly [memberBrand]: true };
+
+const emailPattern = /^[^\s@:/\0]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
+const accountIdPattern = /^\d{1,32}$/;
+/** A host with its port and path, then what the issuer says of somebody: no space, no control character. */
+const outsidePattern = /^[a-z0-9][a-z0-9.:-]*\/[\x21-\x7e\u00a1-\uffff]+$/;
+
+/**
+ * A member as a person writes it: `user:EMAIL`, `serviceAccount:EMAIL` or its number, `robot:NAME` of the project or
+ * `robot:NAME@PROJECT`, `principal://ISSUER/SUBJECT`, `principalSet://ISSUER/CLAIM.VALUE`, `allAuthenticatedUsers`,
+ * `allUsers`. `undefined` when it is none.
+ */
+export function parseMember(text: string, project: string): Member | undefined {
+  if (text.length > memberCharactersMax) return undefined;
+  if (text === 'allUsers' || text === 'allAuthenticatedUsers') return text as Member;
+  const outside = /^(principal|principalSet):\/\/(.+)$/s.exec(text);
+  if (outside !== null) return outsidePattern.test(outside[2] ?? '') ? (text as Member) : undefined;
+  const colon = text.indexOf(':');
+  const [kind, who] = [text.slice(0, colon), text.slice(colon + 1)];
+  if (kind === 'robot') return parseRobot(who, project);
+  if (kind !== 'user' && kind !== 'serviceAccount') return undefined;
+  const account = who.toLowerCase();
+  return emailPattern.test(account) || accountIdPattern.test(account)
+    ? (`${kind}:${account}` as Member)
+    : undefined;
+}
+
+function parseRobot(who: string, project: string): Member | undefined {
+  const [name = '', home = project, ...more] = who.split('@');
+  return more.length === 0 && isRobotName(name) && isProject(home)
+    ? (`robot:${name}@${home}` as Member)
+    : undefined;
+}
+
+/**
+ * Whether a member means that principal.
+ * @param rules of the project, of which one at least must match a federated principal: see {@link issuerOf}
+ */
+export function isMember(
+  member: Member,
+  principal: Principal,
+  rules: readonly FederationRule[],
+): boolean {
+  if (member === 'allUsers') return true;
+  if (principal.kind === 'anonymous') return false;
+  if (member === 'allAuthenticatedUsers') return true;
+  switch (principal.kind) {
+    case 'admin':
+      return false;
+    case 'robot':
+      return member === `robot:${principal.name}@${principal.project}`;
+    case 'google': {
+      const { type, email, id } = principal;
+      return member === `${type}:${email}` || member === `${type}:${id}`;
+    }
+    case 'federated': {
+      if (issuerOf(member, rules) !== principal.issuer) return false;
+      const issuer = withoutScheme(principal.issuer);
+      if (member === `principal://${issuer}/${principal.subject}`) return true;
+      return Object.entries(principal.claims).some(
+        ([claim, value]) => member === `principalSet://${issuer}/${claim}.${value}`,
+      );
+    }
+  }
+}
+
+/**
+ * The issuer that a member means, of those that the project trusts: the longest that it begins with. So nobody of
+ * `https://a.example` becomes somebody of `https://a.example/b` by a subject that begins with `b/`.
+ */
+function issuerOf(member: Member, rules: readonly FederationRule[]): string | undefined {
+  const [, rest] = /^principal(?:Set)?:\/\/(.*)$/s.exec(member) ?? [];
+  if (rest === undefined) return undefined;
+  const issuers = rules
+    .map(({ issuer }) => issuer)
+    .filter((issuer) => rest.startsWith(`${withoutScheme(issuer)}/`));
+  return issuers.sort((one, other) => other.length - one.length)[0];
+}
+
+/** Members that a setting names, separated by commas; robots with their project. */
+export const membersSchema = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  ),
+  v.rawTransform<string[], readonly Member[]>(({ dataset, addIssue, NEVER }) => {
+    const members = dataset.value.map((text) => parseMember(text, ''));
+    if (members.every((member) => member !== undefined)) return members;
+    addIssue({ message: 'must be members, as user:EMAIL, separated by commas' });
+    return NEVER;
+  }),
+  v.check(
+    (members) => !members.some((member) => /^(all|principal)/.test(member)),
+    'must be persons and accounts, one by one',
+  ),
+);

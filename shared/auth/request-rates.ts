@@ -1,0 +1,3 @@
+export interface RequestRates {
+  take(key: string): void;
+}
