@@ -35,11 +35,11 @@ export async function askGoogle(
 
 /** For tests only: a server on this machine that stands in for all of Google's. */
 function testOrigin(environment: Environment): string | undefined {
-  const text = variable(environment, 'BERTH_TEST_GOOGLE_ORIGIN');
+  const text = variable(environment, 'BERTH_GOOGLE_STAND_IN');
   if (text === undefined) return undefined;
   const url = new URL(text);
   if (url.protocol !== 'http:' || !isThisMachine(url.host)) {
-    throw new Failure('BERTH_TEST_GOOGLE_ORIGIN is for tests, and must be http on this machine');
+    throw new Failure('BERTH_GOOGLE_STAND_IN is for tests, and must be http on this machine');
   }
   return url.origin;
 }

@@ -55,7 +55,7 @@ describe('Google credentials', () => {
     space.after(() => google.close());
     key = join(space.path, 'key.json');
     programs = programsIn(space.path, {
-      BERTH_TEST_GOOGLE_ORIGIN: `http://${google.host}`,
+      BERTH_GOOGLE_STAND_IN: `http://${google.host}`,
       DOCKER_CONFIG: join(space.path, 'docker'),
       CLOUDSDK_CONFIG: join(space.path, 'gcloud'),
     });
@@ -362,8 +362,8 @@ describe('Google credentials', () => {
 
   for (const origin of ['https://evil.example.com', 'http://evil.example.com', 'http://10.0.0.1']) {
     it(`go to no stand-in that is not on this machine: ${origin}`, async () => {
-      const answer = await withKey(user, { BERTH_TEST_GOOGLE_ORIGIN: origin });
-      assert.match(answer, /BERTH_TEST_GOOGLE_ORIGIN is for tests/);
+      const answer = await withKey(user, { BERTH_GOOGLE_STAND_IN: origin });
+      assert.match(answer, /BERTH_GOOGLE_STAND_IN is for tests/);
     });
   }
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Scratch, scratch } from '#test/clients/client.ts';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
-import { type OidcIssuer, openIssuer } from '#test/support/oidc-issuer.ts';
+import { type OidcIssuer, startOidcIssuer } from '#test/support/oidc-issuer.ts';
 import { type Programs, programsIn } from './programs.ts';
 import { type SmallServer, startSmallServer } from './server.ts';
 
@@ -20,7 +20,7 @@ describe('berth login', () => {
 
   before(async () => {
     space = await scratch();
-    issuer = await openIssuer();
+    issuer = await startOidcIssuer();
     space.after(() => issuer.close());
     github = await startSmallServer();
     space.after(() => github.close());
