@@ -16,9 +16,9 @@ import {
   terminalColumns,
 } from '../session.ts';
 import { table } from '../table.ts';
-import { collect, roleOption } from './options.ts';
+import { collect, type ForceOption, forceOption, forceQuery, roleOption } from './options.ts';
 
-interface RuleOptions extends CommonOptions {
+interface RuleOptions extends CommonOptions, ForceOption {
   readonly issuer?: string;
   readonly audience?: string | false;
   readonly claim?: readonly string[];
@@ -68,12 +68,14 @@ export function declareFederation(program: Command, session: Session): void {
   )
     .option('--no-audience', "the registry's own again")
     .option('--no-prefix', 'in the whole project')
+    .addOption(forceOption())
     .action(async (project: string, id: string, options: RuleOptions) => {
       const registry = await open(session, options);
       const rule = { ...(await findRule(registry, project, id)), ...changesIn(options) };
       // A field that was taken away is left out.
       const body = Object.fromEntries(Object.entries(rule).filter(([, value]) => value !== null));
-      const { json } = await registry.call('PUT', projectPath(project, 'federation', id), body);
+      const path = `${projectPath(project, 'federation', id)}${forceQuery(options)}`;
+      const { json } = await registry.call('PUT', path, body);
       answer(options, json, ruleTable([json]));
     });
   declare(
@@ -81,11 +83,14 @@ export function declareFederation(program: Command, session: Session): void {
     'remove <project> <rule>',
     'trusts these jobs no more: at once',
     'berth federation remove my-project main',
-  ).action(async (project: string, id: string, options: CommonOptions) => {
-    const registry = await open(session, options);
-    await registry.call('DELETE', projectPath(project, 'federation', id));
-    answer(options, { project, rule: id, removed: true }, `Removed ${shown(id)} from ${project}`);
-  });
+  )
+    .addOption(forceOption())
+    .action(async (project: string, id: string, options: CommonOptions & ForceOption) => {
+      const registry = await open(session, options);
+      const path = `${projectPath(project, 'federation', id)}${forceQuery(options)}`;
+      await registry.call('DELETE', path);
+      answer(options, { project, rule: id, removed: true }, `Removed ${shown(id)} from ${project}`);
+    });
 }
 
 function declareRule(group: Command, usage: string, description: string, example: string): Command {

@@ -15,3 +15,17 @@ export function roleOption(): Option {
     'reader',
   ]);
 }
+
+export interface ForceOption {
+  readonly force?: true;
+}
+
+/** A change that would take one's own right to undo it is refused without. */
+export function forceOption(): Option {
+  return new Option('--force', 'also where you would own the project no more');
+}
+
+/** What {@link forceOption} is in a query. */
+export function forceQuery({ force }: ForceOption): string {
+  return force === true ? '?force=true' : '';
+}

@@ -25,15 +25,15 @@ import {
   terminalColumns,
 } from '../session.ts';
 import { table } from '../table.ts';
-import { collect, roleOption } from './options.ts';
+import { collect, type ForceOption, forceOption, forceQuery, roleOption } from './options.ts';
 
-interface MemberOptions extends CommonOptions {
+interface MemberOptions extends CommonOptions, ForceOption {
   readonly role: string;
   readonly member: readonly string[];
   readonly prefix?: string;
 }
 
-interface SetOptions extends CommonOptions {
+interface SetOptions extends CommonOptions, ForceOption {
   readonly writersDelete?: string;
   readonly overwrite?: true;
 }
@@ -60,6 +60,7 @@ berth policy set my-project --writers-delete=yes`,
   )
     .option('--writers-delete <yes|no>', 'whether writers may delete; alone, changes nothing else')
     .option('--overwrite', 'whatever stands there: the file needs no etag')
+    .addOption(forceOption())
     .action((project: string, file: string | undefined, options: SetOptions) =>
       set(session, project, file, options),
     );
@@ -98,7 +99,8 @@ function declareChange(group: Command, name: string, description: string, exampl
       'user:EMAIL, serviceAccount:EMAIL, robot:NAME, principal://ISSUER/SUBJECT, principalSet://ISSUER/CLAIM.VALUE, allAuthenticatedUsers or allUsers; may be repeated',
       collect,
     )
-    .option('--prefix <prefix>', 'only in repositories below this: my-project/backend');
+    .option('--prefix <prefix>', 'only in repositories below this: my-project/backend')
+    .addOption(forceOption());
 }
 
 function bindingIn({ role, member, prefix }: MemberOptions): Binding {
@@ -138,7 +140,7 @@ async function set(
   if (typeof etag !== 'string') {
     throw wrongUsage('the policy has no etag: start with berth policy get, or use --overwrite');
   }
-  const { json } = await registry.call('PUT', projectPath(project, 'policy'), {
+  const { json } = await putPolicy(registry, project, options, {
     bindings,
     writersDelete: writersDelete ?? given['writersDelete'] === true,
     etag,
@@ -153,7 +155,7 @@ async function set(
 async function change(
   session: Session,
   project: string,
-  options: CommonOptions,
+  options: CommonOptions & ForceOption,
   changed: (policy: Policy) => readonly Binding[] | undefined,
   writersDelete?: boolean,
 ): Promise<void> {
@@ -167,7 +169,7 @@ async function change(
       return;
     }
     try {
-      const written = await registry.call('PUT', projectPath(project, 'policy'), {
+      const written = await putPolicy(registry, project, options, {
         bindings,
         writersDelete: writersDelete ?? policy.writersDelete,
         etag: policy.etag,
@@ -183,6 +185,11 @@ async function change(
 
 function getPolicy(registry: Registry, project: string) {
   return registry.call('GET', projectPath(project, 'policy'));
+}
+
+function putPolicy(registry: Registry, project: string, options: ForceOption, policy: Policy) {
+  const path = `${projectPath(project, 'policy')}${forceQuery(options)}`;
+  return registry.call('PUT', path, policy);
 }
 
 function policyIn(json: unknown): Policy {
