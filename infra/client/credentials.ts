@@ -1,8 +1,6 @@
 // Credentials for a registry, from the sources that the settings name, in their order.
 
 import type { Environment } from './environment.ts';
-import { askGcloud } from './gcloud.ts';
-import { findGoogleToken } from './google-credentials.ts';
 import { readSettings, type TokenSource } from './settings.ts';
 import { type LoginKind, loginStore } from './store.ts';
 import { version } from './version.ts';
@@ -32,10 +30,19 @@ export async function findCredentials(
       const login = await loginStore(environment).find(host);
       if (login !== undefined) return { ...login, source };
     } else if (registries.includes(host)) {
-      const secret = await (source === 'env' ? findGoogleToken(environment) : askGcloud());
+      const secret = await googleToken(source, environment);
       if (secret !== undefined)
         return { username: googleUsername, kind: 'password', secret, source };
     }
   }
   return undefined;
+}
+
+/** Loaded when it is needed: Docker asks for a login much more often, and waits each time. */
+async function googleToken(
+  source: 'env' | 'gcloud',
+  environment: Environment,
+): Promise<string | undefined> {
+  if (source === 'gcloud') return (await import('./gcloud.ts')).askGcloud();
+  return (await import('./google-credentials.ts')).findGoogleToken(environment);
 }

@@ -4,10 +4,9 @@
 import { hostOf } from './address.ts';
 import { findCredentials } from './credentials.ts';
 import type { Environment } from './environment.ts';
-import { exitCodes, Failure } from './failure.ts';
+import { endOf, exitCodes, Failure } from './failure.ts';
 import { readInput } from './input.ts';
 import { asRecord, asText, parseJson } from './json-values.ts';
-import { endOf } from './run.ts';
 import { loginStore } from './store.ts';
 import { version } from './version.ts';
 

@@ -1,6 +1,8 @@
 // What a command ends with when it could not do what it was asked: one line that says what to do, and a number for
 // programs.
 
+import { printable } from './printable.ts';
+
 /** What a command ends with. They stand in every `--help`. */
 export const exitCodes = {
   done: 0,
@@ -34,4 +36,10 @@ export class Failure extends Error {
 /** A {@link Failure} of how the command was called. */
 export function wrongUsage(message: string): Failure {
   return new Failure(message, exitCodes.usage);
+}
+
+/** What a program ends with that failed. @param tell says why, in one line */
+export function endOf(error: unknown, tell: (line: string) => void): number {
+  tell(printable(error instanceof Error ? error.message : String(error)));
+  return error instanceof Failure ? error.exitCode : exitCodes.failed;
 }

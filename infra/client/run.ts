@@ -1,8 +1,7 @@
 // Runs a program: its arguments, what it prints when it fails, and the number it ends with.
 
 import { type Command, CommanderError } from 'commander';
-import { exitCodes, Failure, wrongUsage } from './failure.ts';
-import { printable } from './printable.ts';
+import { endOf, exitCodes, wrongUsage } from './failure.ts';
 
 /**
  * Runs the command that the arguments name.
@@ -25,22 +24,12 @@ export async function runProgram(
     await program.parseAsync(parameters, { from: 'user' });
     return exitCodes.done;
   } catch (error) {
+    // Help and the version were asked for, or shown since nothing was.
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    }
     return endOf(error, tell);
   }
-}
-
-/** What a command ends with that failed. @param tell says why, in one line */
-export function endOf(error: unknown, tell: (line: string) => void): number {
-  if (error instanceof CommanderError) {
-    // Help and the version were asked for, or shown since nothing was.
-    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  }
-  if (error instanceof Failure) {
-    tell(printable(error.message));
-    return error.exitCode;
-  }
-  tell(printable(error instanceof Error ? error.message : String(error)));
-  return exitCodes.failed;
 }
 
 function withDescendants(command: Command): Command[] {
