@@ -114,6 +114,28 @@ describe('berth at a registry that is hostile, broken or busy', () => {
       }
     });
 
+    it('as the ID token until that expires, where no refresh token is given for it', async () => {
+      const exp = Math.floor(Date.now() / 1000) + 300;
+      const [header, claims] = [{ alg: 'none' }, { exp }].map((part) =>
+        Buffer.from(JSON.stringify(part)).toString('base64url'),
+      );
+      const token = `${header}.${claims}.c2ln`;
+      server.answers(asRegistry(server.host, () => ({})));
+      const { stdout } = await programs.berth(['login', server.host, '--oidc', '--json'], {
+        environment: { BERTH_ID_TOKEN: token },
+      });
+      const expiresAt = new Date(exp * 1000).toISOString();
+      const expected = { host: server.host, username: '_oidc', kind: 'id-token', expiresAt };
+      assert.deepEqual(JSON.parse(stdout), expected);
+      const given = await programs.credential(['get'], { input: server.host });
+      assert.deepEqual(JSON.parse(given.stdout), {
+        ServerURL: server.host,
+        Username: '_oidc',
+        Secret: token,
+      });
+      await keep(server.host, 'ci@p');
+    });
+
     it('as a refresh token where that is what is kept, and never to an API', async () => {
       await keep(server.host, '<token>');
       api(() => ({ body: { principal: 'robot:ci@p', operator: false } }));

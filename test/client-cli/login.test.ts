@@ -165,12 +165,12 @@ describe('berth login', () => {
       ],
     ];
     for (const [where, way] of ways) {
-      it(`${where}: is until that expires`, async () => {
+      it(`${where}: is for as long as the job may take`, async () => {
         await programs.berth(['logout', berth.host, '--local']);
         const { code, stdout, stderr } = await way();
         assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
-        assert.match(stdout, /until \d{4}-.*Z: an ID token is not a lasting login/);
-        assert.equal((await get()).Username, '_oidc');
+        assert.match(stdout, /as _oidc \(until the registry ends it, .*no lasting login\)\n$/);
+        assert.equal((await get()).Username, '<token>');
         const { principal } = await whoami();
         assert.match(principal, /^principal:\/\/.*\/repo:my-org\/my-repo/);
       });
@@ -179,11 +179,9 @@ describe('berth login', () => {
     const refused: readonly [string, () => Promise<string>, number, RegExp][] = [
       ['that is over', () => token({ exp: 1_000_000_000 }), 1, /has expired: get another/],
       ['that is none', async () => 'no-token', 1, /is no ID token/],
-      ['for another registry', () => token({ aud: 'https://other.example.com' }), 0, /^$/],
       ['that is forged', async () => `${(await token()).slice(0, -8)}AAAAAAAA`, 3, /wrong/],
     ];
     for (const [what, make, code, message] of refused) {
-      if (code === 0) continue;
       it(`${what}: is refused`, async () => {
         const ended = await login(await make(), '--oidc', '-');
         assert.match(ended.stderr, message);

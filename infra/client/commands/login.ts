@@ -50,10 +50,13 @@ async function run(session: Session, host: string | undefined, options: Options)
       : await withIdToken(session, address, options, options.oidc);
   await loginStore(session.environment).save(login);
   const lasting = {
-    refresh: 'a refresh token is kept, not the password',
+    refresh:
+      login.username === idTokenUser
+        ? 'until the registry ends it, and that is soon: a job has no lasting login'
+        : 'a refresh token is kept, not the password',
     password:
       'the registry gave no refresh token, so the password is kept, for your user alone to read',
-    'id-token': `until ${login.expiresAt}: an ID token is not a lasting login`,
+    'id-token': `until ${login.expiresAt}: a job has no lasting login`,
   };
   answer(
     options,
@@ -84,7 +87,7 @@ async function withPassword(address: Address, options: Options): Promise<Login> 
     : await prompt('Password: ', false);
   if (secret === '') throw wrongUsage('the password is empty');
   const credentials = { username, kind: 'password', secret } as const;
-  const { refreshToken } = await proven(address, credentials, true);
+  const { refreshToken } = await proven(address, credentials);
   const login = { ...base(address), username };
   return refreshToken === undefined
     ? { ...login, kind: 'password', secret }
@@ -100,15 +103,12 @@ async function withIdToken(
   if (username !== undefined || passwordStdin) throw wrongUsage('either --oidc or a username');
   const file = from === true ? undefined : from;
   const { token, expiresAt } = await readIdToken(file, address, audience, environment);
-  const login: Login = {
-    ...base(address),
-    username: idTokenUser,
-    kind: 'id-token',
-    secret: token,
-    expiresAt: expiresAt.toISOString(),
-  };
-  await proven(address, login, false);
-  return login;
+  const credentials = { username: idTokenUser, kind: 'id-token', secret: token } as const;
+  const { refreshToken } = await proven(address, credentials);
+  const login = { ...base(address), username: idTokenUser };
+  return refreshToken === undefined
+    ? { ...login, kind: 'id-token', secret: token, expiresAt: expiresAt.toISOString() }
+    : { ...login, kind: 'refresh', secret: refreshToken };
 }
 
 function base({ host, origin }: Address): Pick<Login, 'host' | 'serverUrl' | 'storedAt'> {
@@ -120,15 +120,11 @@ function base({ host, origin }: Address): Pick<Login, 'host' | 'serverUrl' | 'st
   };
 }
 
-/** A token for nothing: the registry gives one to whom it knows. */
-async function proven(
-  address: Address,
-  credentials: Pick<Login, 'username' | 'kind' | 'secret'>,
-  offline: boolean,
-) {
+/** A token for nothing, which the registry gives to whom it knows, and a refresh token where there are such. */
+async function proven(address: Address, credentials: Pick<Login, 'username' | 'kind' | 'secret'>) {
   const challenge = await findChallenge(address);
   try {
-    return await getToken(address, challenge, credentials, undefined, offline);
+    return await getToken(address, challenge, credentials, undefined, true);
   } catch (error) {
     if (!(error instanceof Failure) || error.exitCode !== exitCodes.noRight) throw error;
     throw new Failure(error.message.replace(/; log in again: berth login \S+/, ''), error.exitCode);
