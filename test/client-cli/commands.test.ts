@@ -334,7 +334,17 @@ describe('berth at a real registry', () => {
     await programs.credential(['configure-docker', `--registries=${berth.host}`], { environment });
     const who = await programs.berth(['whoami', '--json'], { environment });
     assert.equal(JSON.parse(who.stdout).principal, `serviceAccount:${account.email}`);
-    const { stdout } = await programs.berth(['project', 'list', '--json'], { environment });
-    assert.deepEqual(JSON.parse(stdout), { projects: [{ project: 'g', role: 'owner' }] });
+    const policy = await programs.berth(['policy', 'get', 'g'], { environment });
+    assert.match(policy.stdout, /\nowner +serviceAccount:/);
+    const other = await programs.berth(['policy', 'get', 'p'], { environment });
+    assert.equal(other.code, 3);
+    // It would lock itself out.
+    const leave = ['policy', 'remove', 'g', '--role', 'owner'];
+    const member = ['--member', `serviceAccount:${account.email}`];
+    const kept = await programs.berth([...leave, ...member], { environment });
+    assert.equal(kept.code, 1);
+    assert.match(kept.stderr, /would own g no more/);
+    const left = await programs.berth([...leave, ...member, '--force'], { environment });
+    assert.deepEqual([left.code, left.stderr], [0, '']);
   });
 });
