@@ -31,9 +31,11 @@ export async function readSecret(stream: NodeJS.ReadableStream): Promise<string>
  */
 export async function prompt(question: string, echo: boolean): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
   const wasRaw = stdin.isRaw;
   stdin.setRawMode(true);
+  stdin.setEncoding('utf8');
+  // Only now: what is typed before that the terminal shows.
+  stderr.write(question);
   try {
     return await readLine(stdin, (shown) => stderr.write(echo ? shown : ''));
   } finally {
@@ -42,6 +44,9 @@ export async function prompt(question: string, echo: boolean): Promise<string> {
     stderr.write('\n');
   }
 }
+
+/** What was pasted for the next question together with the answer to the last. */
+let ahead = '';
 
 function readLine(stdin: ReadStream, show: (text: string) => void): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -52,9 +57,15 @@ function readLine(stdin: ReadStream, show: (text: string) => void): Promise<stri
       action();
     };
     const cutShort = () => end(() => reject(new Failure('nothing was entered', exitCodes.usage)));
-    const typed = (data: Buffer | string) => {
-      for (const key of String(data)) {
-        if (key === '\r' || key === '\n') return end(() => resolve(line));
+    const typed = (text: string) => {
+      for (const [at, key] of [...text].entries()) {
+        if (key === '\r' || key === '\n') {
+          ahead = [...text]
+            .slice(at + 1)
+            .join('')
+            .replace(/^\n/, '');
+          return end(() => resolve(line));
+        }
         // Control-C, and Control-D where nothing was typed.
         if (key === '\u0003' || (key === '\u0004' && line === '')) return cutShort();
         if (key === '\u007f' || key === '\b') {
@@ -69,5 +80,8 @@ function readLine(stdin: ReadStream, show: (text: string) => void): Promise<stri
     stdin.on('data', typed);
     stdin.on('end', cutShort);
     stdin.resume();
+    const first = ahead;
+    ahead = '';
+    typed(first);
   });
 }
