@@ -12,7 +12,7 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { withHelper } from '#infra/client/docker-config.ts';
@@ -118,7 +118,14 @@ describe('docker-credential-berth configure-docker', () => {
     docker = join(space.path, 'docker');
     file = join(docker, 'config.json');
     config = join(space.path, 'config');
-    programs = programsIn(space.path, { DOCKER_CONFIG: docker, BERTH_CONFIG: config });
+    const bin = join(space.path, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'docker-credential-berth'), '');
+    programs = programsIn(space.path, {
+      DOCKER_CONFIG: docker,
+      BERTH_CONFIG: config,
+      PATH: `${bin}${delimiter}${process.env['PATH']}`,
+    });
   });
   beforeEach(async () => {
     await rm(docker, { recursive: true, force: true });
@@ -145,6 +152,15 @@ describe('docker-credential-berth configure-docker', () => {
     const again = await configure(`--registries=${host}`);
     assert.match(again.stdout, /already uses/);
     assert.equal((await stat(file)).ino, ino);
+  });
+
+  it('says when docker will not find it', async () => {
+    const { code, stderr } = await programs.credential(
+      ['configure-docker', `--registries=${host}`],
+      { environment: { PATH: '/nowhere' } },
+    );
+    assert.equal(code, 0);
+    assert.equal(stderr, 'docker-credential-berth is not in PATH, where docker looks for it\n');
   });
 
   it('keeps the mode of the file, and leaves no draft', async () => {

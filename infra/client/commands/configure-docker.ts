@@ -1,12 +1,14 @@
 // `docker-credential-berth configure-docker`: has Docker ask for a registry's credentials here.
 
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import type { Command } from 'commander';
 import { hostOf } from '../address.ts';
 import { configureDocker, credentialHelper } from '../docker-config.ts';
-import { variable } from '../environment.ts';
+import { type Environment, variable } from '../environment.ts';
 import { wrongUsage } from '../failure.ts';
 import { shown } from '../printable.ts';
-import type { Session } from '../session.ts';
+import { remark, type Session } from '../session.ts';
 import { changeSettings, readSettings } from '../settings.ts';
 import { loginStore } from '../store.ts';
 
@@ -60,6 +62,20 @@ async function run({ environment }: Session, options: Options): Promise<void> {
     process.stdout.write(`${registry} ${state} docker-credential-${credentialHelper}\n`);
   }
   process.stdout.write(`${path} configured to use this credential helper\n`);
+  if (!isInPath(environment)) {
+    remark(`docker-credential-${credentialHelper} is not in PATH, where docker looks for it`);
+  }
+}
+
+function isInPath(environment: Environment): boolean {
+  const suffixes = process.platform === 'win32' ? ['.cmd', '.exe'] : [''];
+  return (variable(environment, 'PATH') ?? '')
+    .split(delimiter)
+    .some((directory) =>
+      suffixes.some((suffix) =>
+        existsSync(join(directory, `docker-credential-${credentialHelper}${suffix}`)),
+      ),
+    );
 }
 
 function registryIn(text: string): string {
