@@ -45,7 +45,9 @@ export async function openGoogleServices(
     ...(await openAccess(
       { documents, clock },
       {
-        adminSha256: given.BERTH_ADMIN_SHA256,
+        adminHash: given.BERTH_ADMIN_HASH,
+        freeFailures: given.BERTH_FREE_FAILURES ?? 0,
+        requestsPerSecond: given.BERTH_REQUESTS_PER_SECOND ?? 0,
         anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set(),
         operators: given.BERTH_OPERATORS ?? [],
         privateIssuers: given.BERTH_PRIVATE_ISSUERS ?? [],
@@ -57,6 +59,7 @@ export async function openGoogleServices(
     )),
     issuer: await issuerOf(given, clock),
     stateKeys: given.BERTH_STATE_KEYS ?? [],
+    proxies: given.BERTH_PROXIES ?? 0,
     log: stderrLog,
     observe: logRequests(stderrLog),
     metrics: undefined,

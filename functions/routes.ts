@@ -133,14 +133,14 @@ export const routes = [
     methods: ['GET', 'HEAD'],
     path: '/healthz',
     run: 'operator/health',
-    needs: 'nothing',
+    needs: 'probe',
   },
   {
     id: 'readyz',
     methods: ['GET', 'HEAD'],
     path: '/readyz',
     run: 'operator/ready',
-    needs: 'nothing',
+    needs: 'probe',
   },
   {
     id: 'metrics',

@@ -59,6 +59,11 @@ export const portSchema = v.pipe(
   v.maxValue(65_535, 'must be at most 65535'),
 );
 
+/** A whole number from 0 to `max`. */
+export function countSchema(max: number) {
+  const must = `must be a whole number from 0 to ${max}`;
+  return v.pipe(v.string(), v.regex(/^\d{1,9}$/, must), v.transform(Number), v.maxValue(max, must));
+}
 /** Issuers of ID tokens, as their tokens name them. */
 export const issuersSchema = v.pipe(
   v.string(),

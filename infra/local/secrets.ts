@@ -5,6 +5,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import * as v from 'valibot';
+import { hashPassword } from '#shared/auth/passwords.ts';
 import { newSecret, sha256 } from '#shared/auth/robots.ts';
 
 const secretsSchema = v.object({
@@ -54,10 +55,21 @@ export async function loadSecretVariables(
       BERTH_TOKEN_KEY: JSON.stringify(secrets.tokenKey),
       BERTH_TOKEN_PUBLIC_KEYS: JSON.stringify([publicPart(secrets.tokenKey)]),
       BERTH_STATE_KEYS: JSON.stringify(secrets.stateKeys),
-      BERTH_ADMIN_SHA256: adminPassword === '' ? secrets.adminSha256 : sha256(adminPassword),
+      BERTH_ADMIN_HASH: await adminHashOf(secrets, adminPassword),
     },
     newPassword: adminPassword === '' ? newPassword : undefined,
   };
+}
+
+/**
+ * The hash of the admin's password: by scrypt where somebody chose it, by SHA-256 where it was made.
+ * @param password the one that is set; empty where the one is to be used that was made
+ */
+export async function adminHashOf(
+  { adminSha256 }: Pick<Secrets, 'adminSha256'>,
+  password: string,
+): Promise<string> {
+  return password === '' ? `sha256:${adminSha256}` : hashPassword(password);
 }
 
 /** What verifies what the key signs. */

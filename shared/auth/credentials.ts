@@ -5,7 +5,7 @@ import { recentIdentitiesMax, recentSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import { audiencesOf } from './authority.ts';
-import type { FailedLogins } from './failed-logins.ts';
+import type { FailedLogins, Login } from './failed-logins.ts';
 import {
   type GoogleIdentities,
   isGoogleUsername,
@@ -52,15 +52,10 @@ export function openAuthenticator(services: AuthenticatorServices): Authenticato
     authenticate: async (credentials, context) => {
       const known = recent.find(credentials, context);
       if (known !== undefined) return known;
-      const attempt = { address: context.address, username: usernameOf(credentials) };
-      await failedLogins.admit(attempt);
-      const identity = await identify(services, credentials, context);
-      if (identity === undefined) {
-        await failedLogins.failed(attempt);
-        return undefined;
-      }
-      failedLogins.succeeded(attempt);
-      recent.keep(credentials, context, identity);
+      const identity = await failedLogins.check(loginOf(credentials, context), () =>
+        identify(services, credentials, context),
+      );
+      if (identity !== undefined) recent.keep(credentials, context, identity);
       return identity;
     },
   };
@@ -143,9 +138,12 @@ async function identifyRobot(
   return { principal: robot, seen, expiresAt };
 }
 
-function usernameOf(credentials: Credentials): string {
-  // Tokens have no name before they are verified: those of an address count together.
-  return credentials.kind === 'basic' ? credentials.username : '';
+/** Tokens have no name before they are verified, and those that they come under are everybody's. */
+function loginOf(credentials: Credentials, { address }: LoginContext): Login {
+  if (credentials.kind === 'bearer') return { address, username: '', password: credentials.token };
+  const { username, password } = credentials;
+  const isToken = isGoogleUsername(username) || username === oidcUsername;
+  return { address, username: isToken ? '' : username, password };
 }
 
 /** Whom credentials showed a moment ago, by a hash that says nothing to who reads this process's memory. */

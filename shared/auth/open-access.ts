@@ -7,16 +7,21 @@ import type { AccessServices } from './access.ts';
 import { type AuthoritySettings, openAuthority } from './authority.ts';
 import { bucketOfProject } from './bucket-policy.ts';
 import { openAuthenticator } from './credentials.ts';
-import type { FailedLogins } from './failed-logins.ts';
+import { openFailedLogins } from './failed-logins.ts';
 import { openGoogleIdentities } from './google-identities.ts';
 import { openOidcTokens } from './oidc-tokens.ts';
+import { openPasswords } from './passwords.ts';
+import { openRequestRates } from './request-rates.ts';
 import { openRevocations } from './revocations.ts';
-import { hasHash } from './robots.ts';
 import { createVerifier } from './token.ts';
 
 export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {
-  /** The SHA-256 of the admin's password, in hex; nobody is the admin without one. */
-  readonly adminSha256: string | undefined;
+  /** The hash of the admin's password (passwords.ts); nobody is the admin without one. */
+  readonly adminHash: string | undefined;
+  /** Failed logins of a name from an address that make nobody wait; 0 where none does. */
+  readonly freeFailures: number;
+  /** Requests that one principal may make, for long; 0 for no limit. */
+  readonly requestsPerSecond: number;
   /** Public JWKs with their `kid`s, by which tokens are verified. */
   readonly tokenKeys: readonly JWK[];
   /** Issuers of ID tokens that may be plain HTTP and in a private network. */
@@ -34,17 +39,14 @@ export async function openAccess(
   { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
   settings: AccessSettings,
 ): Promise<AccessServices> {
-  const { anonymousPull, operators, adminSha256, privateIssuers, projectBucket } = settings;
+  const { anonymousPull, operators, adminHash, privateIssuers, projectBucket } = settings;
+  const { freeFailures, requestsPerSecond } = settings;
   const google = openGoogleIdentities({
     clock,
     endpoint: settings.googleEndpoint,
     bucketMode: projectBucket !== undefined,
   });
-  const failedLogins: FailedLogins = {
-    admit: async () => undefined,
-    failed: async () => undefined,
-    succeeded: () => undefined,
-  };
+  const passwords = openPasswords(clock);
   const buckets = projectBucket && {
     nameOf: (project: string, host: string) =>
       bucketOfProject(projectBucket, { project, location: settings.locationOf(host) }),
@@ -54,10 +56,10 @@ export async function openAccess(
     authenticator: openAuthenticator({
       documents,
       clock,
-      isAdmin: async (password) => adminSha256 !== undefined && hasHash(password, adminSha256),
+      isAdmin: (password) => passwords.verify(adminHash ?? '', password),
       google,
       oidc: openOidcTokens({ documents, clock, privateIssuers }),
-      failedLogins,
+      failedLogins: openFailedLogins({ documents, clock, freeFailures }),
     }),
     authority: openAuthority(
       { documents, clock },
@@ -65,6 +67,6 @@ export async function openAccess(
     ),
     verifier: await createVerifier(settings.tokenKeys, clock),
     revocations: openRevocations(documents, clock),
-    rates: { take: () => undefined },
+    rates: openRequestRates(requestsPerSecond, clock),
   };
 }

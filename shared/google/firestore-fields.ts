@@ -10,6 +10,7 @@ export const documentKinds = [
   'blobLinks',
   'blobManifests',
   'blobs',
+  'failedLogins',
   'history',
   'issuers',
   'issuerKeys',
@@ -34,6 +35,7 @@ export const documentKinds = [
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
 export const expiringKinds = [
+  'failedLogins',
   'audits',
   'revocations',
   'issuerKeys',

@@ -75,9 +75,10 @@ export const claimNameCharactersMax = 64;
 export const claimCharactersMax = 256;
 export const claimsBytesMax = 4 * 1024;
 
-/** Conditions of a federation rule, and each one's pattern. */
+/** Conditions of a federation rule, and each one's pattern. They are tried at a log-in, so all of them must be quick. */
 export const ruleClaimsMax = 20;
 export const patternCharactersMax = 1024;
+export const patternWildcardsMax = 16;
 
 /** What an issuer may take to tell its keys, all questions together, and the bytes of each answer. */
 export const issuerAnswerMs = 5000;
@@ -242,3 +243,50 @@ export const googleKeysAgainSeconds = 30;
 /** How long a token that a service account signed itself may be good for (Google's own rule), and how clocks may differ. */
 export const selfSignedSecondsMax = 60 * 60;
 export const clockSkewSeconds = 60;
+/** Entries of X-Forwarded-For that proxies in front of Berth may append. */
+export const proxiesMax = 9;
+
+/** A password that somebody chose. */
+export const passwordBytesMax = 1024;
+
+/** What computing one hash by scrypt may take of memory and in rounds (`p`), whatever its text says. */
+export const scryptMemoryBytesMax = 64 * 1024 * 1024;
+export const scryptRoundsMax = 4;
+
+/** Hashes by scrypt that a process computes at once, and that wait for their turn: more are told to come again. */
+export const scryptsAtOnce = 2;
+export const scryptsWaitingMax = 32;
+
+/** How long a password that was verified is known, and how many an instance knows. */
+export const verifiedPasswordSeconds = 60;
+export const verifiedPasswordsMax = 1000;
+
+/**
+ * Logins that may fail before the next one has to wait, as multiples of BERTH_FREE_FAILURES: of a name from a network, of a
+ * network under any name, and of a name from anywhere. Then each failure doubles the wait, from a second to the longest.
+ */
+export const freeFailuresTimes = { pair: 1, network: 4, name: 20 };
+export const freeFailuresMax = 10_000;
+export const loginWaitSecondsMax = { pair: 5 * 60, network: 30, name: 5 };
+
+/** Failures are forgotten when there was none for so long. */
+export const failedLoginsSeconds = 15 * 60;
+
+/** Of each of these, how many an instance keeps in mind, and how many logins wait there for those before them. */
+export const failedLoginsKeptMax = 10_000;
+export const loginsWaitingMax = 100;
+
+/** How long credentials that were right let their holder past the failures of others, and how many are known. */
+export const goodLoginSeconds = 24 * 60 * 60;
+export const goodLoginsMax = 10_000;
+
+/** How long a login waits for what other instances know of failures, and for telling them. */
+export const sharedFailuresMs = 1000;
+
+/** How long an instance takes what it has read of these for what they know. */
+export const sharedFailuresReadMs = 2000;
+
+/** What BERTH_REQUESTS_PER_SECOND may be at most; how much of a second's worth may come at once; and who is counted. */
+export const requestsPerSecondMax = 1_000_000;
+export const requestsBurstSeconds = 10;
+export const requestRatesMax = 10_000;

@@ -41,7 +41,7 @@ export async function withSecrets(
     BERTH_STATE_KEYS: JSON.stringify([
       { id: 'test', secret: 'of the sessions of a test, 32 and more' },
     ]),
-    BERTH_ADMIN_SHA256: sha256(adminPassword),
+    BERTH_ADMIN_HASH: sha256(adminPassword),
   };
 }
 

@@ -5,7 +5,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { loadSecrets } from '#infra/local/secrets.ts';
+import { loadSecrets, loadSecretVariables } from '#infra/local/secrets.ts';
+import { openPasswords } from '#shared/auth/passwords.ts';
 import { hasHash } from '#shared/auth/robots.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import { fakeClock } from '#test/support/clock.ts';
@@ -93,5 +94,26 @@ describe('loadSecrets', () => {
   it('says so when the directory is not there', async (t) => {
     const directory = join(await newDirectory(t), 'absent');
     await assert.rejects(loadSecrets(directory), { code: 'ENOENT' });
+  });
+});
+
+describe('loadSecretVariables', () => {
+  const passwords = openPasswords(fakeClock(Date.parse('2026-11-24T12:00:00Z')));
+
+  it('gives the functions the hash of the password that was made, by SHA-256', async (t) => {
+    const { variables, newPassword } = await loadSecretVariables(await newDirectory(t), '');
+    const hash = variables['BERTH_ADMIN_HASH'] ?? '';
+    assert.match(hash, /^sha256:[0-9a-f]{64}$/);
+    assert.equal(await passwords.verify(hash, newPassword ?? ''), true);
+  });
+
+  it('gives them that of one that somebody chose by scrypt, and does not tell the other', async (t) => {
+    const directory = await newDirectory(t);
+    const { variables, newPassword } = await loadSecretVariables(directory, 'hunter2hunter2');
+    const hash = variables['BERTH_ADMIN_HASH'] ?? '';
+    assert.match(hash, /^scrypt:ln=15,r=8,p=1:/);
+    assert.equal(await passwords.verify(hash, 'hunter2hunter2'), true);
+    assert.equal(newPassword, undefined);
+    assert.ok(!JSON.stringify(variables).includes('hunter2'));
   });
 });
