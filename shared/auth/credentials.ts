@@ -1,8 +1,6 @@
 // Credentials: what a request shows, and whom it shows.
 
-import { createHmac, randomBytes } from 'node:crypto';
 import { RegistryError } from '../oci/errors.ts';
-import { recentIdentitiesMax, recentSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import { audiencesOf } from './authority.ts';
@@ -54,19 +52,13 @@ export interface AuthenticatorServices {
 }
 
 export function openAuthenticator(services: AuthenticatorServices): Authenticator {
-  const { clock, failedLogins } = services;
-  const recent = new RecentIdentities(clock);
   return {
     authenticate: async (credentials, context) => {
-      const known = recent.find(credentials, context);
-      if (known !== undefined) return known;
       const verify = () => identify(services, credentials, context);
-      const checked = failedLogins.check(loginOf(credentials, context), verify);
-      const identity = await checked.catch((error: unknown) => {
+      const checked = services.failedLogins.check(loginOf(credentials, context), verify);
+      return checked.catch((error: unknown) => {
         throw refusedLogin(error, credentials);
       });
-      if (identity !== undefined) recent.keep(credentials, context, identity);
-      return identity;
     },
   };
 }
@@ -163,36 +155,6 @@ function loginOf(credentials: Credentials, { address }: LoginContext): Login {
   const { username, password } = credentials;
   const isToken = isGoogleUsername(username) || username === oidcUsername;
   return { address, username: isToken ? '' : username, password };
-}
-
-/** Whom credentials showed a moment ago, by a hash that says nothing to who reads this process's memory. */
-class RecentIdentities {
-  readonly #key = randomBytes(32);
-  readonly #clock: Clock;
-  readonly #known = new Map<string, { identity: Identity; until: number }>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  find(credentials: Credentials, context: LoginContext): Identity | undefined {
-    const found = this.#known.get(this.#hash(credentials, context));
-    return found !== undefined && found.until > this.#clock.now() ? found.identity : undefined;
-  }
-
-  keep(credentials: Credentials, context: LoginContext, identity: Identity): void {
-    if (this.#known.size >= recentIdentitiesMax) {
-      this.#known.delete(this.#known.keys().next().value ?? '');
-    }
-    const { expiresAt = Number.POSITIVE_INFINITY } = identity;
-    const until = Math.min(this.#clock.now() + recentSeconds * 1000, expiresAt);
-    this.#known.set(this.#hash(credentials, context), { identity, until });
-  }
-
-  #hash(credentials: Credentials, { host }: LoginContext): string {
-    const shown = JSON.stringify([host, credentials]);
-    return createHmac('sha256', this.#key).update(shown).digest('base64');
-  }
 }
 
 /** What an Authorization header shows, but for our own tokens; `undefined` when it is none. */

@@ -203,10 +203,9 @@ export const bindingsMax = 500;
 /** Rules of federation in one project: they lie in the same document. */
 export const federationRulesMax = 100;
 
-/** How long a policy or a login that was checked is taken for what it was, and how many an instance keeps. */
+/** How long a policy that was read is taken for what it is, and how many an instance keeps. */
 export const recentSeconds = 10;
 export const recentPoliciesMax = 1000;
-export const recentIdentitiesMax = 10_000;
 
 /** Projects whose rules are looked through for somebody whom an issuer vouches for, and how many at once. */
 export const trustingProjectsMax = 200;
