@@ -54,6 +54,7 @@ export async function openGoogleServices(
         googleEndpoint: given.BERTH_GOOGLE_STAND_IN,
         projectBucket: projectBucketOf(given),
         locationOf,
+        hosts: given.BERTH_HOSTS ?? new Set(),
         tokenKeys: given.BERTH_TOKEN_PUBLIC_KEYS ?? [],
       },
     )),

@@ -7,6 +7,7 @@ import { freeFailuresMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/l
 import {
   bucketTemplateSchema,
   countSchema,
+  hostsSchema,
   issuersSchema,
   projectsSchema,
   type Setting,
@@ -165,6 +166,13 @@ export const functionSettings = {
     fallback: '',
     meaning:
       'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+    readBy: serving,
+  },
+  BERTH_HOSTS: {
+    schema: hostsSchema,
+    fallback: '',
+    meaning:
+      'the hosts by which clients call the registry, separated by commas: tokens of Google and of issuers are good here that were made for one of them; when not set, those of this machine',
     readBy: serving,
   },
   BERTH_IAM: {

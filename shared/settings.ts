@@ -95,3 +95,23 @@ export const bucketTemplateSchema = v.pipe(
   ),
   v.transform((text) => (text === '' ? undefined : text)),
 );
+
+/** Hosts as clients write them before an image's name, with a port where they need one. */
+export const hostsSchema = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .toLowerCase()
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  ),
+  v.check(
+    (hosts) =>
+      hosts.every((host) =>
+        /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/.test(host),
+      ),
+    'must be host names separated by commas',
+  ),
+  v.transform((hosts): ReadonlySet<string> => new Set(hosts)),
+);

@@ -73,6 +73,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
         {
           ...{ adminHash, anonymousPull, operators, privateIssuers, googleEndpoint },
           ...{ freeFailures, requestsPerSecond },
+          hosts: settings.hosts,
           projectBucket: undefined,
           tokenKeys: verifyingKeys(secrets),
           locationOf: () => location,

@@ -11,6 +11,7 @@ import {
 import {
   countSchema,
   type Environment,
+  hostsSchema,
   issuersSchema,
   portSchema,
   projectsSchema,
@@ -76,6 +77,12 @@ export const settings = {
     meaning:
       'who may do everything beside the user `admin`: members as policies name them, separated by commas',
   },
+  BERTH_HOSTS: {
+    schema: hostsSchema,
+    fallback: '',
+    meaning:
+      'the hosts by which clients call the registry, separated by commas: tokens of Google and of issuers are good here that were made for one of them; when not set, those of this machine',
+  },
   BERTH_PRIVATE_ISSUERS: {
     schema: issuersSchema,
     fallback: '',
@@ -121,6 +128,7 @@ export interface Settings {
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
   readonly operators: readonly Member[];
+  readonly hosts: ReadonlySet<string>;
   readonly privateIssuers: readonly string[];
   readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */
@@ -143,6 +151,7 @@ export function readSettings(environment: Environment): Settings {
     adminPassword: value('BERTH_ADMIN_PASSWORD'),
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
     operators: value('BERTH_OPERATORS'),
+    hosts: value('BERTH_HOSTS'),
     privateIssuers: value('BERTH_PRIVATE_ISSUERS'),
     googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),

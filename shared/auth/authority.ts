@@ -2,6 +2,7 @@
 
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
+import type { AudiencesOf } from './audiences.ts';
 import { type BucketPermission, policyOfBucket } from './bucket-policy.ts';
 import type { Identity } from './identity.ts';
 import type { Member } from './member.ts';
@@ -15,6 +16,7 @@ export interface AuthoritySettings {
   readonly operators: readonly Member[];
   /** Where IAM on a project's bucket is its policy: the bucket's name, and what anybody may do with it. */
   readonly buckets?: BucketRights | undefined;
+  readonly audiencesOf: AudiencesOf;
 }
 
 export interface BucketRights {
@@ -45,7 +47,7 @@ const undecided: StoredPolicy = { ...emptyPolicy, version: 0 };
 
 export function openAuthority(
   { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
-  { anonymousPull, operators, buckets }: AuthoritySettings,
+  { anonymousPull, operators, buckets, audiencesOf }: AuthoritySettings,
 ): Authority {
   const policies = openPolicies(documents, clock);
   const ownPolicy = (project: string, fresh: boolean) =>
@@ -73,11 +75,6 @@ export function openAuthority(
       return { project, policy, isOpen, operators, audiences: audiencesOf(host), version };
     },
   };
-}
-
-/** What a token may name to be one for this registry. */
-export function audiencesOf(host: string): readonly string[] {
-  return [`https://${host}`, `http://${host}`, host];
 }
 
 async function bucketPolicy(bucket: string | undefined, identity: Identity): Promise<StoredPolicy> {

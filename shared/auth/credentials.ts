@@ -3,7 +3,7 @@
 import { RegistryError } from '../oci/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
-import { audiencesOf } from './authority.ts';
+import type { AudiencesOf } from './audiences.ts';
 import { TooManyFailedLogins } from './challenge.ts';
 import type { FailedLogins, Login } from './failed-logins.ts';
 import {
@@ -47,6 +47,7 @@ export interface AuthenticatorServices {
   /** What stands for that password in refresh tokens: another one with each. */
   readonly adminCredential: string | undefined;
   readonly google: GoogleIdentities | undefined;
+  readonly audiencesOf: AudiencesOf;
   readonly oidc: OidcTokens;
   readonly failedLogins: FailedLogins;
 }
@@ -104,7 +105,7 @@ function identifyToken(
 }
 
 async function identifyGoogle(
-  { google }: AuthenticatorServices,
+  { google, audiencesOf }: AuthenticatorServices,
   credential: { username?: string | undefined; secret: string },
   host: string,
 ): Promise<Identity | undefined> {
@@ -115,7 +116,7 @@ async function identifyGoogle(
 }
 
 async function identifyFederated(
-  { oidc, documents }: AuthenticatorServices,
+  { oidc, documents, audiencesOf }: AuthenticatorServices,
   token: string,
   host: string,
 ): Promise<Identity | undefined> {

@@ -4,6 +4,7 @@ import type { JWK } from 'jose';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import type { AccessServices } from './access.ts';
+import { audiencesFor } from './audiences.ts';
 import { type AuthoritySettings, openAuthority } from './authority.ts';
 import { bucketOfProject } from './bucket-policy.ts';
 import { openAuthenticator } from './credentials.ts';
@@ -31,6 +32,8 @@ export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' 
   readonly googleEndpoint: string | undefined;
   /** The name of a project's bucket, where IAM on it is the project's policy: see {@link bucketOfProject}. */
   readonly projectBucket: string | undefined;
+  /** The hosts by which clients call the registry, for which tokens of others are made: see {@link audiencesFor}. */
+  readonly hosts: ReadonlySet<string>;
   /** The location that a host stands for. */
   locationOf(host: string): string;
 }
@@ -48,6 +51,7 @@ export async function openAccess(
     bucketMode: projectBucket !== undefined,
   });
   const passwords = openPasswords(clock);
+  const audiencesOf = audiencesFor(settings.hosts);
   const buckets = projectBucket && {
     nameOf: (project: string, host: string) =>
       bucketOfProject(projectBucket, { project, location: settings.locationOf(host) }),
@@ -60,12 +64,13 @@ export async function openAccess(
       isAdmin: (password) => passwords.verify(adminHash ?? '', password),
       adminCredential: adminHash === undefined ? undefined : sha256(adminHash),
       google,
+      audiencesOf,
       oidc: openOidcTokens({ documents, clock, privateIssuers }),
       failedLogins: openFailedLogins({ documents, clock, freeFailures }),
     }),
     authority: openAuthority(
       { documents, clock },
-      { anonymousPull, operators, buckets: buckets || undefined },
+      { anonymousPull, operators, buckets: buckets || undefined, audiencesOf },
     ),
     verifier: await createVerifier(settings.tokenKeys, clock),
     revocations: openRevocations(documents, clock),

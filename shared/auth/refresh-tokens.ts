@@ -14,7 +14,7 @@ import {
 } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents, Key, Transaction, Value } from '../ports/documents.ts';
-import { audiencesOf } from './authority.ts';
+import type { AudiencesOf } from './audiences.ts';
 import type { Identity } from './identity.ts';
 import { isLetInAnywhere } from './policies.ts';
 import type { FederatedPrincipal, Principal } from './principal.ts';
@@ -46,6 +46,7 @@ export interface RefreshTokenStore {
   readonly clock: Clock;
   /** Another one with each password of the admin's; `undefined` where there is no admin. */
   readonly adminCredential: string | undefined;
+  readonly audiencesOf: AudiencesOf;
 }
 
 const tokenPattern = /^berth_refresh_[A-Za-z0-9_-]{43}$/;
@@ -135,7 +136,8 @@ async function identifyHolder(
     case 'robot':
       return identifyRobotAgain(store, { ...holder, secret: holder.credential });
     case 'federated':
-      if (!(await isLetInAnywhere(store.documents, holder, audiencesOf(host)))) return undefined;
+      if (!(await isLetInAnywhere(store.documents, holder, store.audiencesOf(host))))
+        return undefined;
       return { principal: holder, seen: {}, expiresAt: federatedEnd(created) };
   }
 }

@@ -94,6 +94,8 @@ const identities: Readonly<Record<string, Rights | 'wrong'>> = {
   'a job of the owner': { ...known, 'team/web/app': 'pull push' },
   'a job of the owner by Bearer': { ...known, 'team/web/app': 'pull push' },
   'a job in production': { ...known, 'team/web/app': 'pull push', 'team/app': 'pull push' },
+  // Whose rule names no audience, and the other project trusts other owners.
+  'a job for this registry by its name': { ...anyone, 'team/web/app': 'pull' },
   'a job of another owner': 'wrong',
   'a job for another registry': 'wrong',
   'a job of an issuer that nobody trusts': 'wrong',
@@ -195,6 +197,25 @@ describe('who may do what', () => {
       );
     });
   }
+
+  it('lets nobody in by a token for another host, whatever host it says that this is', async () => {
+    const { url } = registry();
+    const host = 'evil.example';
+    for (const password of [
+      google.idToken({ aud: `https://${host}`, email: 'owner@example.com' }),
+      await issuer.token({
+        ...githubClaims(),
+        repository_owner: 'trusting',
+        aud: `https://${host}`,
+      }),
+    ]) {
+      const headers = { host };
+      const authorization = basic('_oidc', password);
+      const path = '/v2/token?scope=repository:team/web/app:pull';
+      const { status } = await send(url, { method: 'GET', path, headers, authorization });
+      assert.equal(status, 401);
+    }
+  });
 
   it('has rows enough to mean something, and more that refuse than let through', () => {
     const rows = Object.values(identities).flatMap((rights) =>
@@ -299,6 +320,13 @@ async function decide(
           audience: 'berth',
           claims: { repository_owner: 'acme' },
           role: 'writer',
+          prefix: 'team/web',
+        },
+        {
+          id: 'named',
+          issuer: trusted,
+          claims: { repository_owner: 'trusting' },
+          role: 'reader',
           prefix: 'team/web',
         },
       ],
@@ -417,6 +445,8 @@ async function introduce(
   show('a job of the owner', basic('_oidc', await job()));
   show('a job of the owner by Bearer', `Bearer ${await job()}`);
   show('a job in production', basic('_oidc', await job({ environment: 'production' })));
+  const named = await job({ repository_owner: 'trusting', aud: `https://${host}` });
+  show('a job for this registry by its name', basic('_oidc', named));
   show('a job of another owner', basic('_oidc', await job({ repository_owner: 'mallory' })));
   show('a job for another registry', basic('_oidc', await job({ aud: 'https://other.example' })));
   show('a job of an issuer that nobody trusts', basic('_oidc', await job({}, stranger)));

@@ -115,6 +115,7 @@ export class Door {
       privateIssuers: [],
       googleEndpoint: undefined,
       projectBucket: undefined,
+      hosts: new Set(),
       locationOf: () => location,
       tokenKeys: [],
     });

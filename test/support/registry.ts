@@ -166,6 +166,7 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
         privateIssuers: options.privateIssuers ?? [],
         googleEndpoint: options.googleStandIn,
         projectBucket: options.projectBucket,
+        hosts: new Set(),
         locationOf: () => 'local',
         tokenKeys: [{ ...(await exportJWK(publicKey)), kid: 'test' }],
       },

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { audiencesFor } from '#shared/auth/audiences.ts';
 import type { Identity } from '#shared/auth/identity.ts';
 import { changePolicy } from '#shared/auth/policies.ts';
 import {
@@ -31,7 +32,7 @@ const job: Identity = {
 };
 
 async function newTokens(t: TestContext) {
-  return { ...(await newStore(t)), adminCredential };
+  return { ...(await newStore(t)), adminCredential, audiencesOf: audiencesFor(new Set([host])) };
 }
 
 async function given(store: RefreshTokenStore, identity: Identity): Promise<string> {

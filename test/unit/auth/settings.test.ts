@@ -14,6 +14,7 @@ const fallbacks = {
   adminPassword: '',
   anonymousPull: new Set<string>(),
   operators: [] as readonly string[],
+  hosts: new Set<string>() as ReadonlySet<string>,
   privateIssuers: [] as readonly string[],
   googleEndpoint: undefined as string | undefined,
   pushEndpoints: [] as readonly string[],
@@ -44,6 +45,7 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567', 'x'.repeat(1025), 'ä'.repeat(513)],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
   BERTH_OPERATORS: ['a', 'user:', 'user:a', 'allUsers', 'user:a@x.example;user:b@x.example'],
+  BERTH_HOSTS: ['https://a', 'a/b', 'a b', '-a', 'a:port'],
   BERTH_PRIVATE_ISSUERS: ['a', 'ftp://a', 'https://', 'https://a?b', 'https://a, b'],
   BERTH_GOOGLE_STAND_IN: [
     'a',
@@ -96,6 +98,11 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'BERTH_OPERATORS',
     'user:A@x.example, robot:ci@team',
     { operators: ['user:a@x.example', 'robot:ci@team'] },
+  ],
+  [
+    'BERTH_HOSTS',
+    'Registry.example.com, eu.example.com:8443',
+    { hosts: new Set(['registry.example.com', 'eu.example.com:8443']) },
   ],
   [
     'BERTH_PRIVATE_ISSUERS',
