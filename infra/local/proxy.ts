@@ -56,6 +56,7 @@ export function createProxy(
 export function targetFor(method: string, url: string): string {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
+  if (path.startsWith('/api/')) return 'admin';
   if (mark !== -1 && new URLSearchParams(url.slice(mark + 1)).has('_state')) return 'uploads';
   const isPush = (method === 'POST' || method === 'PATCH') && path.startsWith('/v2/');
   const exact = routes.find((route) => route.path === path);

@@ -66,7 +66,7 @@ export function wrongCredentials(
  * @param by the principal's name
  */
 export function denied({ type, name, actions }: Scope, by: string): RegistryError {
-  const wanted = `${actions.join(' and ')} ${name}`;
+  const wanted = type === 'project' ? `administer ${name}` : `${actions.join(' and ')} ${name}`;
   return new RegistryError('DENIED', {
     message:
       by === principalName(anonymous)
