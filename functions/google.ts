@@ -33,6 +33,7 @@ export async function openGoogleServices(
 ): Promise<Services> {
   const given = readGiven(name, environment);
   const clock = systemClock;
+  const locationOf = () => required(given, 'BERTH_LOCATION');
   const documents = lazyDocuments(() => openDocuments(given, clock, meter));
   return {
     documents,
@@ -40,13 +41,17 @@ export async function openGoogleServices(
     ...eventsOf(given, meter),
     clock,
     recent: new RecentManifests(),
-    locationOf: () => required(given, 'BERTH_LOCATION'),
+    locationOf,
     ...(await openAccess(
       { documents, clock },
       {
         adminSha256: given.BERTH_ADMIN_SHA256,
         anonymousPull: given.BERTH_ANONYMOUS_PULL ?? new Set(),
         operators: given.BERTH_OPERATORS ?? [],
+        privateIssuers: given.BERTH_PRIVATE_ISSUERS ?? [],
+        googleEndpoint: given.BERTH_GOOGLE_STAND_IN,
+        projectBucket: projectBucketOf(given),
+        locationOf,
         tokenKeys: given.BERTH_TOKEN_PUBLIC_KEYS ?? [],
       },
     )),
@@ -69,6 +74,13 @@ export function readGiven(name: TargetName, environment: Environment): Given {
     (functionSettings[one].readBy as readonly TargetName[]).includes(name),
   );
   return Object.fromEntries(readBy.map((one) => [one, read(one)])) as Given;
+}
+
+/** @throws Error when IAM on buckets is the policy, and nothing says on which */
+function projectBucketOf(given: Given): string | undefined {
+  if (given.BERTH_IAM !== 'bucket') return undefined;
+  if (given.BERTH_PROJECT_BUCKET !== undefined) return given.BERTH_PROJECT_BUCKET;
+  throw new Error('BERTH_PROJECT_BUCKET must be set where BERTH_IAM is bucket');
 }
 
 function required<N extends SettingName>(given: Given, name: N): NonNullable<Given[N]> {

@@ -2,14 +2,14 @@
 
 import { randomUUID } from 'node:crypto';
 import { authorise, type Target } from '#shared/auth/access.ts';
+import { pathOfProject } from '#shared/auth/grant.ts';
+import { isProject } from '#shared/auth/names.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request.ts';
 import { createRouter } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
-import { pathOfProject } from '#shared/auth/grant.ts';
-import { isProject } from '#shared/auth/names.ts';
 import { parseRepositoryName, type RepositoryName } from '#shared/oci/reference.ts';
 import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';

@@ -2,7 +2,13 @@
 
 import * as v from 'valibot';
 import { membersSchema } from '#shared/auth/member.ts';
-import { projectsSchema, type Setting } from '#shared/settings.ts';
+import {
+  bucketTemplateSchema,
+  issuersSchema,
+  projectsSchema,
+  type Setting,
+  standInSchema,
+} from '#shared/settings.ts';
 import { type TargetName, targetNames } from './targets.ts';
 
 /** The functions that answer for one another, and so have one and the same privilege. */
@@ -126,6 +132,33 @@ export const functionSettings = {
     fallback: '',
     meaning:
       'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+    readBy: serving,
+  },
+  BERTH_IAM: {
+    schema: v.picklist(['policy', 'bucket'], 'must be policy or bucket'),
+    fallback: 'policy',
+    meaning:
+      'where it is decided what Google’s identities may do: `policy`, in Berth’s own policies; `bucket`, by IAM on the project’s bucket',
+    readBy: serving,
+  },
+  BERTH_PROJECT_BUCKET: {
+    schema: bucketTemplateSchema,
+    fallback: '',
+    meaning:
+      'the name of a project’s bucket, with `{project}` in it, and `{location}` if you like: needed for `BERTH_IAM=bucket`',
+    readBy: serving,
+  },
+  BERTH_PRIVATE_ISSUERS: {
+    schema: issuersSchema,
+    fallback: '',
+    meaning:
+      'issuers of ID tokens that may be in a private network and speak plain HTTP, separated by commas; all others must be public and HTTPS',
+    readBy: serving,
+  },
+  BERTH_GOOGLE_STAND_IN: {
+    schema: standInSchema,
+    fallback: '',
+    meaning: 'for tests: what answers in place of Google about identities; only on this machine',
     readBy: serving,
   },
   BERTH_TOPIC: {

@@ -58,3 +58,35 @@ export const portSchema = v.pipe(
   v.transform(Number),
   v.maxValue(65_535, 'must be at most 65535'),
 );
+
+/** Issuers of ID tokens, as their tokens name them. */
+export const issuersSchema = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  ),
+  v.check(
+    (issuers) => issuers.every((issuer) => /^https?:\/\/[^\s?#@]+$/.test(issuer)),
+    'must be URLs separated by commas',
+  ),
+);
+
+/** The base URL of something that answers in place of a service, for tests; empty for the service itself. */
+export const standInSchema = v.pipe(
+  v.string(),
+  v.regex(/^(http:\/\/(127\.0\.0\.1|localhost)(:\d{1,5})?)?$/, 'must be a URL on this machine'),
+  v.transform((text) => (text === '' ? undefined : text)),
+);
+
+/** A bucket's name, with `{project}` in it, where each project has one. */
+export const bucketTemplateSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^([a-z0-9._-]|\{location\})*\{project\}([a-z0-9._-]|\{location\})*$|^$/,
+    'must be a bucket’s name with {project} in it, and {location} if you like',
+  ),
+  v.transform((text) => (text === '' ? undefined : text)),
+);

@@ -39,6 +39,7 @@ const mayImport: Record<string, readonly string[]> = {
     'shared',
     'shared/oci',
     'shared/http',
+    'shared/audit',
     'shared/auth',
     'shared/ports',
     'shared/embedded',
@@ -53,10 +54,12 @@ const packageHomes: Record<string, readonly string[]> = {
   '@google-cloud/functions-framework': ['functions'],
   '@google-cloud/pubsub': ['shared/google'],
   '@google-cloud/storage': ['shared/google'],
+  '@valibot/to-json-schema': ['infra'],
   'google-auth-library': ['shared/google'],
   esbuild: ['infra'],
   'hash-wasm': ['shared/oci', 'shared/google'],
   jose: ['shared/auth', 'infra'],
+  oauth4webapi: ['shared/auth'],
   'prom-client': ['infra'],
   valibot: ['shared', 'shared/oci', 'shared/auth', 'shared/registry', 'functions', 'infra'],
 };
@@ -164,6 +167,7 @@ describe('a function that starts', () => {
     blobs: 'framework',
     discovery: 'framework',
     uploads: 'streaming',
+    admin: 'streaming',
   };
   for (const [name, host] of Object.entries(hosts)) {
     it(`loads its own code, and none of another's: ${name}`, () => {

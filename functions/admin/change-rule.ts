@@ -18,7 +18,7 @@ export const changeRule: ProjectAction = async (request, services) => {
       status: 400,
     });
   }
-  const { id: _made, ...rest } = parseFederationRule(body, project);
+  const { id: _made, ...rest } = parseFederationRule(body, project, services.privateIssuers);
   const rule = { id, ...rest };
   const policy = await change(request, services, {
     action: 'federation.change',

@@ -10,7 +10,7 @@ import { createdReply, projectPath } from './replies.ts';
 
 export const createRule: ProjectAction = async (request, services) => {
   const { project } = request;
-  const rule = parseFederationRule(await readJson(request), project);
+  const rule = parseFederationRule(await readJson(request), project, services.privateIssuers);
   const policy = await change(request, services, {
     action: 'federation.create',
     detail: () => describeRule(rule),

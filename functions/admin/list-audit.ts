@@ -1,6 +1,6 @@
 // GET /api/v1/projects/{project}/audit: who changed what, the latest first.
 
-import { type AuditEntry, type AuditAction, auditActions } from '#shared/audit/entries.ts';
+import { type AuditAction, type AuditEntry, auditActions } from '#shared/audit/entries.ts';
 import { listAudit as list } from '#shared/audit/list.ts';
 import { nextLink, parsePage } from '#shared/http/pagination.ts';
 import { RegistryError } from '#shared/oci/errors.ts';

@@ -12,7 +12,7 @@ import { listProjectsOfRepositories } from '#shared/registry/catalog.ts';
 import type { Action, ActionRequest } from '../action.ts';
 import type { Services } from '../services.ts';
 import type { Projects } from './answers.ts';
-import { privateReply, requireSomebody, shownProject } from './replies.ts';
+import { privateReply, readFlag, requireSomebody, shownProject } from './replies.ts';
 
 export const listProjects: Action = async (request, services) => {
   requireSomebody(request, { type: 'registry', name: catalogName, actions: ['*'] });
@@ -21,7 +21,7 @@ export const listProjects: Action = async (request, services) => {
   const limit = Math.min(page.limit, projectsPageMax);
   const last = page.last === undefined ? undefined : pathOfProject(page.last);
   const isAll = isOperator(services.authority, access.identity.principal);
-  const isUndecided = isAll && query.get('undecided') === 'true';
+  const isUndecided = readFlag(query, 'undecided') && isAll;
   const found = isUndecided
     ? await undecided(request, services, { limit, last })
     : await decided(request, services, { limit, last });

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { isFresh } from '#shared/http/conditional.ts';
-import { mediaTypes } from '#shared/oci/media-types.ts';
 import { parseDigest } from '#shared/oci/digest.ts';
+import { mediaTypes } from '#shared/oci/media-types.ts';
 import type { Action } from '../action.ts';
 import description from './openapi.json' with { type: 'json' };
 

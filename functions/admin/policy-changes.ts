@@ -2,14 +2,19 @@
 
 import { audiencesOf } from '#shared/auth/authority.ts';
 import type { FederationRule } from '#shared/auth/federation-rules.ts';
-import { changePolicy, etagOf, type PolicyChange, type StoredPolicy } from '#shared/auth/policies.ts';
+import {
+  changePolicy,
+  etagOf,
+  type PolicyChange,
+  type StoredPolicy,
+} from '#shared/auth/policies.ts';
 import { isOwner, type ProjectPolicy } from '#shared/auth/policy.ts';
 import type { Reply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import type { ProjectRequest } from '../action.ts';
 import type { Services } from '../services.ts';
 import type { PolicyAnswer } from './answers.ts';
-import { authorOf, privateReply } from './replies.ts';
+import { authorOf, privateReply, readFlag } from './replies.ts';
 
 /**
  * Changes the policy of the request's project, unless `If-Match` names another than it is (RFC 9110 section 13.1.1), or the
@@ -26,7 +31,8 @@ export function change(
   return changePolicy(services, request.project, {
     ...rest,
     author: authorOf(request),
-    etags: matching === undefined ? etags : matching.filter((etag) => etags?.includes(etag) ?? true),
+    etags:
+      matching === undefined ? etags : matching.filter((etag) => etags?.includes(etag) ?? true),
     to: (before) => {
       const after = to(before);
       requireOwnerStays(request, services, before, after);
@@ -36,7 +42,9 @@ export function change(
 }
 
 /** The etags of `If-Match`: strong ones, for only these match. `undefined` where it is not there, or any will do. */
-export function ifMatch({ headers }: Pick<ProjectRequest, 'headers'>): readonly string[] | undefined {
+export function ifMatch({
+  headers,
+}: Pick<ProjectRequest, 'headers'>): readonly string[] | undefined {
   const header = headers['if-match'];
   if (header === undefined || header.trim() === '*') return undefined;
   return header.split(',').map((etag) => etag.trim());
@@ -48,7 +56,7 @@ function requireOwnerStays(
   before: ProjectPolicy,
   after: ProjectPolicy,
 ): void {
-  if (query.get('force') === 'true') return;
+  if (readFlag(query, 'force')) return;
   const owns = (policy: ProjectPolicy) =>
     isOwner(
       { project, policy, operators, isOpen: false, audiences: audiencesOf(host) },

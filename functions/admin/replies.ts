@@ -5,6 +5,7 @@ import { unauthorized } from '#shared/auth/challenge.ts';
 import type { StoredRobot } from '#shared/auth/robot-records.ts';
 import type { Scope } from '#shared/auth/scope.ts';
 import { jsonReply, type Reply, type ReplyHeaders } from '#shared/http/reply.ts';
+import { RegistryError } from '#shared/oci/errors.ts';
 import type { ActionRequest } from '../action.ts';
 import type { RobotAnswer } from './answers.ts';
 
@@ -65,6 +66,16 @@ function lifetime({ created, expiresAt }: Pick<StoredRobot, 'created' | 'expires
     created: timeText(created),
     ...(expiresAt === undefined ? {} : { expiresAt: timeText(expiresAt) }),
   };
+}
+
+/**
+ * Whether a query says `true`.
+ * @throws RegistryError UNSUPPORTED (400) when it says something else than `true` or `false`
+ */
+export function readFlag(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name) ?? 'false';
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new RegistryError('UNSUPPORTED', { message: `${name} must be true or false`, status: 400 });
 }
 
 /** Who makes a change, for its audit. */

@@ -35,7 +35,8 @@ export interface LocalRegistry {
  * @throws Error when another process has it open
  */
 export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
-  const { dataDirectory, adminPassword, anonymousPull, operators } = settings;
+  const { dataDirectory, adminPassword, anonymousPull } = settings;
+  const { operators, privateIssuers, googleEndpoint } = settings;
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   await access(dataDirectory, constants.R_OK | constants.W_OK | constants.X_OK).catch(
     (cause: Error) => {
@@ -70,7 +71,12 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       locationOf: () => location,
       ...(await openAccess(
         { documents, clock },
-        { adminSha256, anonymousPull, operators, tokenKeys: [publicPart(secrets.tokenKey)] },
+        {
+          ...{ adminSha256, anonymousPull, operators, privateIssuers, googleEndpoint },
+          projectBucket: undefined,
+          tokenKeys: [publicPart(secrets.tokenKey)],
+          locationOf: () => location,
+        },
       )),
       issuer: await createIssuer(secrets.tokenKey, clock),
       stateKeys: secrets.stateKeys,

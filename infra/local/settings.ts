@@ -4,10 +4,12 @@ import * as v from 'valibot';
 import { type Member, membersSchema } from '#shared/auth/member.ts';
 import {
   type Environment,
+  issuersSchema,
   portSchema,
   projectsSchema,
   type Setting,
   settingsReader,
+  standInSchema,
 } from '#shared/settings.ts';
 
 /** More subscribers than this are better served by one that passes on what it gets. */
@@ -66,6 +68,17 @@ export const settings = {
     meaning:
       'who may do everything beside the user `admin`: members as policies name them, separated by commas',
   },
+  BERTH_PRIVATE_ISSUERS: {
+    schema: issuersSchema,
+    fallback: '',
+    meaning:
+      'issuers of ID tokens that may be in a private network and speak plain HTTP, separated by commas; all others must be public and HTTPS',
+  },
+  BERTH_GOOGLE_STAND_IN: {
+    schema: standInSchema,
+    fallback: '',
+    meaning: 'for tests: what answers in place of Google about identities; only on this machine',
+  },
   BERTH_PUSH_ENDPOINTS: {
     schema: endpoints,
     fallback: '',
@@ -82,6 +95,8 @@ export interface Settings {
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
   readonly operators: readonly Member[];
+  readonly privateIssuers: readonly string[];
+  readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */
   readonly pushEndpoints: readonly string[];
 }
@@ -96,6 +111,8 @@ export function readSettings(environment: Environment): Settings {
     adminPassword: value('BERTH_ADMIN_PASSWORD'),
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
     operators: value('BERTH_OPERATORS'),
+    privateIssuers: value('BERTH_PRIVATE_ISSUERS'),
+    googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
   };
 }

@@ -18,7 +18,8 @@ export interface AuthoritySettings {
 }
 
 export interface BucketRights {
-  nameOf(project: string): string;
+  /** @param host the registry's, which stands for a location. `undefined` where the project can have none */
+  nameOf(project: string, host: string): string | undefined;
   permissionsOfAnyone(bucket: string): Promise<readonly BucketPermission[]>;
 }
 
@@ -45,18 +46,18 @@ export function openAuthority(
   { anonymousPull, operators, buckets }: AuthoritySettings,
 ): Authority {
   const policies = openPolicies(documents, clock);
-  const policyFor = async (project: string, identity: Identity, fresh: boolean) => {
+  const policyFor = async (project: string, identity: Identity, host: string, fresh: boolean) => {
     const { kind } = identity.principal;
     if (buckets === undefined || (kind !== 'google' && kind !== 'anonymous')) {
       return fresh ? policies.read(project) : policies.recent(project);
     }
-    return bucketPolicy(buckets, project, identity);
+    return bucketPolicy(buckets, buckets.nameOf(project, host), identity);
   };
   return {
     anonymousPull,
     operators,
     standing: async (project, identity, host, { fresh = false } = {}) => {
-      const { version, ...policy } = await policyFor(project, identity, fresh);
+      const { version, ...policy } = await policyFor(project, identity, host, fresh);
       const isOpen = anonymousPull === '*' || anonymousPull.has(project);
       return { project, policy, isOpen, operators, audiences: audiencesOf(host), version };
     },
@@ -70,10 +71,10 @@ export function audiencesOf(host: string): readonly string[] {
 
 async function bucketPolicy(
   buckets: BucketRights,
-  project: string,
+  bucket: string | undefined,
   identity: Identity,
 ): Promise<StoredPolicy> {
-  const bucket = buckets.nameOf(project);
+  if (bucket === undefined) return { ...emptyPolicy, version: 0 };
   const { principal } = identity;
   if (principal.kind === 'anonymous') {
     return { ...policyOfBucket(await buckets.permissionsOfAnyone(bucket)), version: 0 };

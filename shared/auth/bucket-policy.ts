@@ -34,3 +34,21 @@ export function policyOfBucket(permissions: readonly BucketPermission[]): Projec
     writersDelete: may('storage.objects.delete'),
   };
 }
+
+/** A project's id as Google gives them, which has no dot and no underscore, behind a domain where it belongs to one. */
+const googleProject = /^(?:([a-z0-9-]+(?:\.[a-z0-9-]+)+)\/)?([a-z][a-z0-9-]{4,28}[a-z0-9])$/;
+
+/**
+ * The name of a project's bucket, by a template with `{project}` and `{location}` in it; `undefined` for a project whose
+ * name is none of Google's. A domain's dots become `_` and its slash `__`, which no other project has: two projects
+ * never share a bucket.
+ */
+export function bucketOfProject(
+  template: string,
+  { project, location }: { readonly project: string; readonly location: string },
+): string | undefined {
+  const [, domain, id] = googleProject.exec(project) ?? [];
+  if (id === undefined) return undefined;
+  const name = domain === undefined ? id : `${domain.replaceAll('.', '_')}__${id}`;
+  return template.replaceAll('{project}', name).replaceAll('{location}', location);
+}

@@ -13,7 +13,7 @@ import {
 } from './google-identities.ts';
 import type { Identity } from './identity.ts';
 import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
-import { isTrustedIssuer } from './policies.ts';
+import { isLetInAnywhere, isTrustedIssuer } from './policies.ts';
 import { identifyRobot } from './robot-logins.ts';
 
 export type Credentials =
@@ -81,7 +81,7 @@ async function identify(
   // A token of an issuer says by itself whose it is, whatever name it comes under.
   if (isGoogle || username === oidcUsername) {
     return issuerOf(password) !== undefined && !looksLikeGoogleBearer(password)
-      ? identifyFederated(services, password)
+      ? identifyFederated(services, password, host)
       : identifyGoogle(
           services,
           { username: isGoogle ? username : undefined, secret: password },
@@ -101,7 +101,7 @@ function identifyToken(
 ): Promise<Identity | undefined> {
   return looksLikeGoogleBearer(token)
     ? identifyGoogle(services, { secret: token }, host)
-    : identifyFederated(services, token);
+    : identifyFederated(services, token, host);
 }
 
 async function identifyGoogle(
@@ -118,9 +118,13 @@ async function identifyGoogle(
 async function identifyFederated(
   { oidc, documents }: AuthenticatorServices,
   token: string,
+  host: string,
 ): Promise<Identity | undefined> {
   const found = await oidc.verify(token, (issuer) => isTrustedIssuer(documents, issuer));
-  return found && { principal: found.principal, seen: {}, expiresAt: found.expiresAt };
+  if (found === undefined) return undefined;
+  const { principal, expiresAt } = found;
+  const isLetIn = await isLetInAnywhere(documents, principal, audiencesOf(host));
+  return isLetIn ? { principal, seen: {}, expiresAt } : undefined;
 }
 
 function usernameOf(credentials: Credentials): string {

@@ -14,7 +14,8 @@ export type Member = string & { readonly [memberBrand]: true };
 const emailPattern = /^[^\s@:/\p{C}]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/u;
 const accountIdPattern = /^\d{1,32}$/;
 /** A host with its port and path, then what the issuer says of somebody: no space, no control character. */
-const outsidePattern = /^[a-z0-9][a-z0-9.:-]*\/[^\s\p{Cc}\p{Cs}]+$/u;
+const outsidePattern =
+  /^(?:http:\/\/)?[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/[^\s\p{Cc}\p{Cs}]+$/u;
 
 /**
  * A member as a person writes it: `user:EMAIL`, `serviceAccount:EMAIL` or its number, `robot:NAME` of the project or

@@ -14,18 +14,20 @@ import {
   memberCharactersMax,
   membersMax,
   nameCharactersMax,
+  policiesAtOnce,
   policyBytesMax,
   recentPoliciesMax,
   recentSeconds,
+  trustingProjectsMax,
 } from '../oci/limits.ts';
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Document, Documents, Key, Reads, Transaction } from '../ports/documents.ts';
-import type { FederationRule } from './federation-rules.ts';
+import { type FederationRule, matchesRule } from './federation-rules.ts';
 import { type Member, parseMember } from './member.ts';
 import { isProject } from './names.ts';
 import { type Binding, emptyPolicy, type ProjectPolicy } from './policy.ts';
-import type { Role } from './principal.ts';
+import type { FederatedPrincipal, Role } from './principal.ts';
 import { projectSubject, revoke } from './revocations.ts';
 
 export interface StoredPolicy extends ProjectPolicy {
@@ -66,7 +68,7 @@ export interface PolicyChange {
     | 'federation.change'
     | 'federation.delete';
   /** For the audit: what is changed. */
-  detail(before: ProjectPolicy, after: ProjectPolicy): string;
+  detail?(before: ProjectPolicy, after: ProjectPolicy): string;
   /** The policy that is to be; it may throw RegistryError, and then nothing changes. Called once or more. */
   to(policy: ProjectPolicy): ProjectPolicy;
 }
@@ -101,11 +103,7 @@ export async function changePolicy(
     noteProject(transaction, project);
     noteIssuers(transaction, project, before.federation, federation);
     revoke(transaction, projectSubject(project), now);
-    audit(
-      transaction,
-      { action, project, detail: detail(before, after) },
-      { ...author, now },
-    );
+    audit(transaction, { action, project, detail: detail?.(before, after) }, { ...author, now });
   });
   return readPolicy(documents, project);
 }
@@ -145,6 +143,27 @@ export async function isDecided(documents: Documents, project: string): Promise<
 /** Whether any project trusts an issuer: nothing is asked of one that none does. */
 export async function isTrustedIssuer(documents: Documents, issuer: string): Promise<boolean> {
   return (await documents.names({ prefix: issuerPrefix(issuer), limit: 1 })).length > 0;
+}
+
+/**
+ * Whether a rule of any project lets somebody in: whom none does is nobody here, whatever vouches for him elsewhere. Where
+ * more projects trust the issuer than are looked into, he is let in, and may nothing that no rule of its own project allows.
+ */
+export async function isLetInAnywhere(
+  documents: Documents,
+  principal: FederatedPrincipal,
+  audiences: readonly string[],
+): Promise<boolean> {
+  const prefix = issuerPrefix(principal.issuer);
+  const projects = await documents.names({ prefix, limit: trustingProjectsMax + 1 });
+  if (projects.length > trustingProjectsMax) return true;
+  for (let at = 0; at < projects.length; at += policiesAtOnce) {
+    const some = projects.slice(at, at + policiesAtOnce);
+    const policies = await Promise.all(some.map((project) => readPolicy(documents, project)));
+    const rules = policies.flatMap(({ federation }) => federation);
+    if (rules.some((rule) => matchesRule(rule, principal, audiences))) return true;
+  }
+  return false;
 }
 
 export interface RecentPolicies {

@@ -12,6 +12,7 @@ export const documentKinds = [
   'blobs',
   'history',
   'issuers',
+  'issuerKeys',
   'links',
   'manifestTags',
   'manifests',
@@ -35,6 +36,7 @@ export const documentKinds = [
 export const expiringKinds = [
   'audits',
   'revocations',
+  'issuerKeys',
   'robots',
   'uploads',
 ] as const satisfies readonly DocumentKind[];

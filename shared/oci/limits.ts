@@ -55,6 +55,51 @@ export const formBytesMax = 64 * 1024;
 /** How long a token is good for. Clients ask for another when it is not. */
 export const tokenSeconds = 15 * 60;
 
+/** An ID token, as it is sent. GitHub's and GitLab's are some 2 KiB. */
+export const idTokenCharactersMax = 16 * 1024;
+
+/** How long an ID token may be good for, from its issue. CI systems give minutes to hours. */
+export const idTokenSecondsMax = 24 * 60 * 60;
+
+/** How far an issuer's clock may be ahead of ours. */
+export const issuerSkewSeconds = 60;
+
+/** Of an ID token: its issuer, its subject, how many audiences it may have, and how long each. */
+export const issuerCharactersMax = 256;
+export const subjectCharactersMax = 1024;
+export const audiencesMax = 20;
+export const audienceCharactersMax = 256;
+
+/** Of an ID token's other claims: each name, each value, and all that are kept. What is over is left out. */
+export const claimNameCharactersMax = 64;
+export const claimCharactersMax = 256;
+export const claimsBytesMax = 4 * 1024;
+
+/** Conditions of a federation rule, and each one's pattern. */
+export const ruleClaimsMax = 20;
+export const patternCharactersMax = 1024;
+
+/** What an issuer may take to tell its keys, all questions together, and the bytes of each answer. */
+export const issuerAnswerMs = 5000;
+export const issuerAnswerBytesMax = 256 * 1024;
+
+/** Keys of one issuer, and issuers whose keys an instance remembers. */
+export const issuerKeysMax = 50;
+export const issuersRememberedMax = 200;
+
+/** How long an issuer's keys are good without asking: where it does not say, and what is made of what it says. */
+export const issuerKeysSeconds = 60 * 60;
+export const issuerKeysSecondsMin = 5 * 60;
+export const issuerKeysSecondsMax = 24 * 60 * 60;
+
+/** How long the keys of an issuer that does not answer are relied on, and when the stored ones are written anew. */
+export const issuerDownSecondsMax = 7 * 24 * 60 * 60;
+export const issuerKeysStoredSeconds = 24 * 60 * 60;
+
+/** An issuer is asked again after so long, whatever tokens name; and so often at most it is said that it does not answer. */
+export const issuerPauseSeconds = 30;
+export const issuerWarningSeconds = 60 * 60;
+
 /** The age of an upload session at which it is forgotten, with what it received. */
 export const sessionSecondsMax = 24 * 60 * 60;
 
@@ -159,6 +204,10 @@ export const recentSeconds = 10;
 export const recentPoliciesMax = 1000;
 export const recentIdentitiesMax = 10_000;
 
+/** Projects whose rules are looked through for somebody whom an issuer vouches for, and how many at once. */
+export const trustingProjectsMax = 200;
+export const policiesAtOnce = 20;
+
 /** How often an instance looks for tokens that were revoked. */
 export const revocationsReadSeconds = 30;
 
@@ -179,9 +228,47 @@ export const auditPageDefault = 50;
 /** How long the audit of a project is kept. */
 export const auditDays = 400;
 
+/** What one entry of the audit keeps: tags, and what was changed, for a person. A push may have `tagParametersMax` tags. */
+export const auditTagsMax = 100;
+export const auditDetailCharactersMax = 2000;
+
+/** Entries on one page of the audit, and how many are looked at for a page of those that are asked for. */
+export const auditEntriesMax = 1000;
+export const auditLookedAtMax = 2000;
+
 /** Robots of one project, and secrets of one robot. */
 export const robotsMax = 1000;
 export const robotSecretsMax = 10;
 
 /** How long a robot that has expired is still listed, and can be given more time. */
 export const robotKeptDays = 30;
+
+/** What is shown as a Google credential: a service account's key as JSON is 2.5 KiB, a federated token up to 12. */
+export const googleCredentialBytesMax = 16 * 1024;
+
+/** How long Google may take to answer, and how much it may say. */
+export const googleAnswerMs = 5000;
+export const googleAnswerBytesMax = 256 * 1024;
+
+/** How long an instance relies on what Google said: who a token is of, what one may do on a bucket, and a refusal. */
+export const googleIdentitySecondsMax = 5 * 60;
+export const googlePermissionsSecondsMax = 60;
+export const googleRefusalSeconds = 10;
+
+/** Answers of Google that one instance keeps, of each kind. */
+export const googleAnswersMax = 10_000;
+
+/**
+ * Sets of published keys that one instance keeps; how long one is taken as it is, whatever Google's headers allow: the
+ * signing keys of Google's own, and a service account's, where a key is taken away by deleting it; how long one that was
+ * read serves while Google does not answer; and how soon it is asked again for a key that was not there.
+ */
+export const googleKeySetsMax = 1000;
+export const googleKeysSecondsMax = 6 * 60 * 60;
+export const serviceAccountKeysSecondsMax = 5 * 60;
+export const googleKeysKeptSeconds = 24 * 60 * 60;
+export const googleKeysAgainSeconds = 30;
+
+/** How long a token that a service account signed itself may be good for (Google's own rule), and how clocks may differ. */
+export const selfSignedSecondsMax = 60 * 60;
+export const clockSkewSeconds = 60;

@@ -28,6 +28,7 @@
 //     projects       / project                  that something was decided in the project
 //     issuers        / issuer / project         that the project trusts the issuer
 //     revocations    / subject                  tokens granted before are refused (shared/auth/revocations.ts)
+//     issuerKeys     / sha256 of the issuer     StoredKeys of an issuer of ID tokens (shared/auth/issuer-keys.ts)
 //
 //   objects, in the blob store:
 //   location / project / blobs / digest         the bytes

@@ -108,6 +108,10 @@ export class Door {
       adminSha256: sha256(adminPassword),
       anonymousPull: new Set(),
       operators: [],
+      privateIssuers: [],
+      googleEndpoint: undefined,
+      projectBucket: undefined,
+      locationOf: () => location,
       tokenKeys: [],
     });
     return {

@@ -9,6 +9,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
+import { parseMember } from '#shared/auth/member.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
 import { newSecret, sha256 } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
@@ -39,6 +40,14 @@ export const adminBasic = `Basic ${Buffer.from(`admin:${adminPassword}`).toStrin
 
 export interface TestRegistryOptions {
   readonly anonymousPull?: ReadonlySet<string> | '*';
+  /** Members that may do everything. */
+  readonly operators?: readonly string[];
+  /** Issuers on this machine. */
+  readonly privateIssuers?: readonly string[];
+  /** What answers in place of Google about identities. */
+  readonly googleStandIn?: string;
+  /** IAM on such a bucket is the policy. */
+  readonly projectBucket?: string;
 }
 
 export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
@@ -46,13 +55,17 @@ export function startTestRegistry(options: TestRegistryOptions = {}): Promise<Te
 }
 
 /** Processes of its own: of what is inside, only the documents can be reached, and its clock is the machine's. */
-async function startOutside({
-  anonymousPull = new Set(),
-}: TestRegistryOptions): Promise<TestRegistry> {
+async function startOutside(options: TestRegistryOptions): Promise<TestRegistry> {
+  const { anonymousPull = new Set() } = options;
   const berth = await startBerth({
     environment: {
       BERTH_ADMIN_PASSWORD: adminPassword,
       BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
+      BERTH_OPERATORS: (options.operators ?? []).join(','),
+      BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
+      BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
+      BERTH_IAM: options.projectBucket === undefined ? 'policy' : 'bucket',
+      BERTH_PROJECT_BUCKET: options.projectBucket ?? '',
     },
   });
   const { environment } = backend(berth.dataDirectory);
@@ -87,6 +100,9 @@ async function startOutside({
   };
 }
 
+const parseMembers = (texts: readonly string[] = []) =>
+  texts.map((text) => parseMember(text, '') ?? assert.fail(`no member: ${text}`));
+
 async function startInside(options: TestRegistryOptions): Promise<TestRegistry> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
   const clock = fakeClock(Date.parse('2026-11-24T12:00:00Z'));
@@ -111,7 +127,11 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
       {
         adminSha256: sha256(adminPassword),
         anonymousPull: options.anonymousPull ?? new Set(),
-        operators: [],
+        operators: parseMembers(options.operators),
+        privateIssuers: options.privateIssuers ?? [],
+        googleEndpoint: options.googleStandIn,
+        projectBucket: options.projectBucket,
+        locationOf: () => 'local',
         tokenKeys: [{ ...(await exportJWK(publicKey)), kid: 'test' }],
       },
     )),

@@ -12,6 +12,8 @@ const fallbacks = {
   adminPassword: '',
   anonymousPull: new Set<string>(),
   operators: [] as readonly string[],
+  privateIssuers: [] as readonly string[],
+  googleEndpoint: undefined as string | undefined,
   pushEndpoints: [] as readonly string[],
 };
 
@@ -37,6 +39,13 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567'],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
   BERTH_OPERATORS: ['a', 'user:', 'user:a', 'allUsers', 'user:a@x.example;user:b@x.example'],
+  BERTH_PRIVATE_ISSUERS: ['a', 'ftp://a', 'https://', 'https://a?b', 'https://a, b'],
+  BERTH_GOOGLE_STAND_IN: [
+    'a',
+    'https://google.example',
+    'http://127.0.0.1.evil.example',
+    'http://127.0.0.1/x',
+  ],
   BERTH_PUSH_ENDPOINTS: [
     ' ',
     ',',
@@ -74,6 +83,12 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'user:A@x.example, robot:ci@team',
     { operators: ['user:a@x.example', 'robot:ci@team'] },
   ],
+  [
+    'BERTH_PRIVATE_ISSUERS',
+    'http://git.internal:8080/x, https://ci.internal',
+    { privateIssuers: ['http://git.internal:8080/x', 'https://ci.internal'] },
+  ],
+  ['BERTH_GOOGLE_STAND_IN', 'http://127.0.0.1:80', { googleEndpoint: 'http://127.0.0.1:80' }],
   ['BERTH_PUSH_ENDPOINTS', 'http://[::1]:8080', { pushEndpoints: ['http://[::1]:8080'] }],
   [
     'BERTH_PUSH_ENDPOINTS',
