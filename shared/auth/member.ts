@@ -13,7 +13,7 @@ export type Member = string & { readonly [memberBrand]: true };
 /** No space, and nothing that is not seen: what stands in an audit must be what it looks like. */
 const emailPattern = /^[^\s@:/\p{C}]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/u;
 const accountIdPattern = /^\d{1,32}$/;
-/** A host with its port and path, then what the issuer says of somebody: no space, no control character. */
+/** An issuer without `https://`, then what it says of somebody: no space, no control character. Private ones keep `http://`. */
 const outsidePattern =
   /^(?:http:\/\/)?[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/[^\s\p{Cc}\p{Cs}]+$/u;
 
