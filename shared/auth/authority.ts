@@ -46,12 +46,18 @@ export function openAuthority(
   { anonymousPull, operators, buckets }: AuthoritySettings,
 ): Authority {
   const policies = openPolicies(documents, clock);
+  const ownPolicy = (project: string, fresh: boolean) =>
+    fresh ? policies.read(project) : policies.recent(project);
   const policyFor = async (project: string, identity: Identity, host: string, fresh: boolean) => {
+    if (buckets === undefined) return ownPolicy(project, fresh);
+    const bucket = buckets.nameOf(project, host);
     const { kind } = identity.principal;
-    if (buckets === undefined || (kind !== 'google' && kind !== 'anonymous')) {
-      return fresh ? policies.read(project) : policies.recent(project);
-    }
-    return bucketPolicy(buckets, buckets.nameOf(project, host), identity);
+    if (kind === 'google') return bucketPolicy(bucket, identity);
+    const ofAnyone = await anyonesPolicy(buckets, bucket);
+    if (kind === 'anonymous') return ofAnyone;
+    // Our own accounts and issuers' are no members of the bucket; and what anyone may do, they may.
+    const own = await ownPolicy(project, fresh);
+    return { ...own, bindings: [...own.bindings, ...ofAnyone.bindings] };
   };
   return {
     anonymousPull,
@@ -69,17 +75,20 @@ export function audiencesOf(host: string): readonly string[] {
   return [`https://${host}`, `http://${host}`, host];
 }
 
-async function bucketPolicy(
+async function bucketPolicy(bucket: string | undefined, identity: Identity): Promise<StoredPolicy> {
+  // Who comes by our own token cannot be asked about any more: that token says all that was granted.
+  if (bucket === undefined || identity.permissionsOn === undefined) {
+    return { ...emptyPolicy, version: 0 };
+  }
+  return { ...policyOfBucket(await identity.permissionsOn(bucket)), version: 0 };
+}
+
+async function anyonesPolicy(
   buckets: BucketRights,
   bucket: string | undefined,
-  identity: Identity,
 ): Promise<StoredPolicy> {
-  if (bucket === undefined) return { ...emptyPolicy, version: 0 };
-  const { principal } = identity;
-  if (principal.kind === 'anonymous') {
-    return { ...policyOfBucket(await buckets.permissionsOfAnyone(bucket)), version: 0 };
-  }
-  // Who comes by our own token cannot be asked about any more: that token says all that was granted.
-  if (identity.permissionsOn === undefined) return { ...emptyPolicy, version: 0 };
-  return { ...policyOfBucket(await identity.permissionsOn(bucket)), version: 0 };
+  const permissions = bucket === undefined ? [] : await buckets.permissionsOfAnyone(bucket);
+  // Nobody changes anything who is not known, whatever the bucket allows.
+  const reading = permissions.filter((one) => one === 'storage.objects.get');
+  return { ...policyOfBucket(reading), version: 0 };
 }

@@ -67,9 +67,11 @@ export function jwtKindOf(token: string): Kind | undefined {
   return isServiceAccount(iss) ? { kind: 'selfSigned', email: iss } : undefined;
 }
 
+/** Whether a text has a JWT's form. A federated identity's token, `ya29.d.…`, has it too, and is none. */
 export function isJwt(token: string): boolean {
   return (
     token.length <= googleCredentialBytesMax &&
+    !token.startsWith('ya29.') &&
     /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/.test(token)
   );
 }

@@ -1,0 +1,134 @@
+// A right that is taken away is gone within a minute, whoever holds a token for it; one that is given holds at once.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { changePolicy, etagOf, parseBindings, readPolicy } from '#shared/auth/policies.ts';
+import { createRobot } from '#shared/auth/robots.ts';
+import { RegistryError } from '#shared/oci/errors.ts';
+import { itWhereClocksMove } from '#test/support/backend.ts';
+import { pushAll, send, sendAll, useRegistry } from '#test/support/calls.ts';
+import { imageManifest } from '#test/support/manifests.ts';
+import { adminBasic } from '#test/support/registry.ts';
+
+const image = imageManifest();
+const registry = useRegistry({}, async ({ url }) => {
+  for (const name of ['team/app', 'other/app', 'public/app']) {
+    await sendAll(url, pushAll(name, image, 'v1'));
+  }
+});
+
+type Bindings = Parameters<typeof parseBindings>[0];
+
+function decide(project: string, bindings: Bindings, etag?: string) {
+  return changePolicy(registry().services, project, {
+    author: { by: 'user:admin' },
+    action: 'policy.change',
+    etag,
+    to: (policy) => ({ ...policy, bindings: parseBindings(bindings, project) }),
+  });
+}
+
+async function tokenFor(authorization: string | null, name: string): Promise<string> {
+  const path = `/v2/token?scope=repository:${name}:pull`;
+  const { body } = await send(registry().url, { method: 'GET', path, authorization });
+  return `Bearer ${JSON.parse(String(body)).token}`;
+}
+
+async function pull(authorization: string | null, name: string) {
+  const path = `/v2/${name}/manifests/v1`;
+  const answer = await send(registry().url, { method: 'GET', path, authorization });
+  return { status: answer.status, challenge: String(answer.headers['www-authenticate'] ?? '') };
+}
+
+const basic = (username: string, password: string) =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+const robotOf = async (project: string, name: string, role: 'reader' | 'writer' = 'reader') => {
+  const { username, secret } = await createRobot(registry().services, { project, name, role });
+  return basic(username, secret);
+};
+
+/** In seconds: some instance may have looked for what is revoked a moment before, and again half a minute later. */
+const atLatest = 60;
+
+describe('what is taken away', () => {
+  itWhereClocksMove('is gone within a minute, also for who has a token for it', async () => {
+    const { clock } = registry();
+    const robot = await robotOf('elsewhere', 'guest');
+    await decide('team', [{ role: 'reader', members: ['robot:guest@elsewhere'] }]);
+    clock.advance(atLatest * 1000);
+    const [token, ofOther] = [
+      await tokenFor(robot, 'team/app'),
+      await tokenFor(adminBasic, 'other/app'),
+    ];
+    assert.equal((await pull(token, 'team/app')).status, 200);
+    await decide('team', []);
+    clock.advance(atLatest * 1000);
+    const { status, challenge } = await pull(token, 'team/app');
+    assert.equal(status, 401);
+    assert.match(challenge, /error="invalid_token"/);
+    assert.equal((await pull(await tokenFor(robot, 'team/app'), 'team/app')).status, 403);
+    assert.equal((await pull(ofOther, 'other/app')).status, 200, 'another project’s token');
+  });
+
+  itWhereClocksMove('is gone for nobody too, who had a token for what was public', async () => {
+    const { clock } = registry();
+    await decide('public', [{ role: 'reader', members: ['allUsers'] }]);
+    clock.advance(atLatest * 1000);
+    const token = await tokenFor(null, 'public/app');
+    assert.equal((await pull(token, 'public/app')).status, 200);
+    await decide('public', []);
+    clock.advance(atLatest * 1000);
+    assert.equal((await pull(token, 'public/app')).status, 401);
+    assert.equal((await pull(null, 'public/app')).status, 401);
+  });
+
+  itWhereClocksMove('is not what stays: who may still do it gets a token that holds', async () => {
+    const { clock } = registry();
+    const robot = await robotOf('team', 'stays');
+    for (let second = 0; second < 90; second += 5) {
+      if (second === 20) await decide('team', [{ role: 'writer', members: ['robot:stays'] }]);
+      clock.advance(5000);
+      let answer = await pull(await tokenFor(robot, 'team/app'), 'team/app');
+      assert.equal(answer.status, 200, `${second} s`);
+      answer = await pull(robot, 'team/app');
+      assert.equal(answer.status, 200, `${second} s, by Basic`);
+    }
+  });
+});
+
+describe('what is given', () => {
+  it('holds at once, also where it was refused a moment before', async () => {
+    const robot = await robotOf('elsewhere', 'newcomer');
+    assert.equal((await pull(robot, 'team/app')).status, 403);
+    assert.equal((await pull(await tokenFor(robot, 'team/app'), 'team/app')).status, 403);
+    await decide('team', [{ role: 'reader', members: ['robot:newcomer@elsewhere'] }]);
+    assert.equal((await pull(await tokenFor(robot, 'team/app'), 'team/app')).status, 200);
+    assert.equal((await pull(robot, 'team/app')).status, 200);
+  });
+});
+
+describe('a policy', () => {
+  it('is changed by who saw it as it is, and by nobody else: of twenty at once none is lost', async () => {
+    const { services } = registry();
+    const project = 'crowded';
+    let refused = 0;
+    const add = async (member: string) => {
+      for (;;) {
+        const before = await readPolicy(services.documents, project);
+        const bindings = [...before.bindings, { role: 'reader' as const, members: [member] }];
+        try {
+          await decide(project, bindings as unknown as Bindings, etagOf(before));
+          return;
+        } catch (error) {
+          assert.ok(error instanceof RegistryError && error.status === 412, String(error));
+          refused += 1;
+        }
+      }
+    };
+    const members = Array.from({ length: 20 }, (_, at) => `user:u${at}@example.com`);
+    await Promise.all(members.map(add));
+    const { bindings } = await readPolicy(services.documents, project);
+    assert.deepEqual(new Set(bindings.flatMap(({ members: all }) => all)), new Set(members));
+    assert.ok(refused > 0, 'they did not meet');
+  });
+});
