@@ -2,6 +2,7 @@
 // load balancer's URL map are made from it; nothing else knows a path.
 
 import type { Need } from '#shared/auth/access.ts';
+import type { RoutedChange } from './audit.ts';
 
 export interface Route {
   /** Names the endpoint in logs and figures: its number in the distribution specification, or our word where it has none. */
@@ -11,6 +12,8 @@ export interface Route {
   /** `function/action`: the folder and the file that answer. */
   readonly run: string;
   readonly needs: Need;
+  /** What it changes, for the audit. Each that needs push, delete or administer, and is not a read, has one. */
+  readonly audits?: RoutedChange;
 }
 
 export const routes = [
@@ -57,6 +60,7 @@ export const routes = [
     path: '/v2/{name}/manifests/{reference}',
     run: 'manifests/put',
     needs: 'push',
+    audits: 'manifest.push',
   },
   {
     id: 'end-9',
@@ -64,6 +68,7 @@ export const routes = [
     path: '/v2/{name}/manifests/{reference}',
     run: 'manifests/delete',
     needs: 'delete',
+    audits: 'manifest.delete',
   },
   {
     id: 'end-4, end-11',
@@ -71,6 +76,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/',
     run: 'uploads/start',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-4, end-11',
@@ -78,6 +84,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads',
     run: 'uploads/start',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-5',
@@ -85,6 +92,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/{session}',
     run: 'uploads/append',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-6',
@@ -92,6 +100,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/{session}',
     run: 'uploads/finish',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-13',
@@ -106,6 +115,7 @@ export const routes = [
     path: '/v2/{name}/blobs/uploads/{session}',
     run: 'uploads/cancel',
     needs: 'push',
+    audits: 'blob.push',
   },
   {
     id: 'end-2',
@@ -127,6 +137,7 @@ export const routes = [
     path: '/v2/{name}/blobs/{digest}',
     run: 'blobs/delete',
     needs: 'delete',
+    audits: 'blob.delete',
   },
   {
     id: 'openapi',
@@ -162,6 +173,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/policy',
     run: 'admin/put-policy',
     needs: 'administer',
+    audits: 'policy.change',
   },
   {
     id: 'robots',
@@ -176,6 +188,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/robots',
     run: 'admin/create-robot',
     needs: 'administer',
+    audits: 'robot.create',
   },
   {
     id: 'robot',
@@ -190,6 +203,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/robots/{robot}',
     run: 'admin/change-robot',
     needs: 'administer',
+    audits: 'robot.change',
   },
   {
     id: 'robot',
@@ -197,6 +211,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/robots/{robot}',
     run: 'admin/delete-robot',
     needs: 'administer',
+    audits: 'robot.delete',
   },
   {
     id: 'robot secrets',
@@ -204,6 +219,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/robots/{robot}/secrets',
     run: 'admin/create-secret',
     needs: 'administer',
+    audits: 'robot.secret.create',
   },
   {
     id: 'robot secret',
@@ -211,6 +227,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/robots/{robot}/secrets/{secret}',
     run: 'admin/revoke-secret',
     needs: 'administer',
+    audits: 'robot.secret.revoke',
   },
   {
     id: 'federation',
@@ -225,6 +242,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/federation',
     run: 'admin/create-rule',
     needs: 'administer',
+    audits: 'federation.create',
   },
   {
     id: 'federation rule',
@@ -232,6 +250,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/federation/{rule}',
     run: 'admin/change-rule',
     needs: 'administer',
+    audits: 'federation.change',
   },
   {
     id: 'federation rule',
@@ -239,6 +258,7 @@ export const routes = [
     path: '/api/v1/projects/{project}/federation/{rule}',
     run: 'admin/delete-rule',
     needs: 'administer',
+    audits: 'federation.delete',
   },
   {
     id: 'audit',

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { authorise, type Target } from '#shared/auth/access.ts';
+import { Denied } from '#shared/auth/challenge.ts';
 import { pathOfProject } from '#shared/auth/grant.ts';
 import { isProject } from '#shared/auth/names.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
@@ -10,7 +11,7 @@ import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request
 import { createRouter } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
-import { parseRepositoryName, type RepositoryName } from '#shared/oci/reference.ts';
+import { parseRepositoryName, projectOf, type RepositoryName } from '#shared/oci/reference.ts';
 import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
@@ -21,6 +22,7 @@ import {
   projectAction,
   repositoryAction,
 } from './actions.ts';
+import { auditLineOf } from './audit.ts';
 import { type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
@@ -38,10 +40,12 @@ export function serve(
     try {
       response.setHeader('X-Request-Id', exchange.id);
       response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
-      const reply = await answer(services, match, exchange).catch((error: unknown) =>
-        failure(services, error, exchange),
-      );
+      const reply = await answer(services, match, exchange).catch((error: unknown) => {
+        exchange.error = error;
+        return failure(services, error, exchange);
+      });
       exchange.actor = reply.actor ?? exchange.actor;
+      audit(services, exchange, reply);
       await writeReply(message, response, reply, exchange);
     } catch (error) {
       // The headers are out: all that is left is to break off, so that nothing cut short looks whole.
@@ -62,7 +66,11 @@ interface Exchange extends ReplyProgress {
   request?: HttpRequest;
   route?: string;
   name?: RepositoryName;
+  project?: string;
+  matched?: { readonly route: Route; readonly params: Readonly<Record<string, string>> };
   actor?: string | undefined;
+  /** What was thrown before there was an answer. */
+  error?: unknown;
 }
 
 function beginExchange(services: Services, message: Incoming, response: Outgoing): Exchange {
@@ -95,11 +103,25 @@ async function answer(
   exchange.request = request;
   const { route, params } = match(request.method, request.path);
   exchange.route = route.id;
+  exchange.matched = { route, params };
   const target = targetOf(route, params);
-  if (target.name !== undefined) exchange.name = target.name;
+  const { name, project = name && projectOf(name) } = target;
+  if (name !== undefined) exchange.name = name;
+  if (project !== undefined) exchange.project = project;
   const access = await authorise(services, request, route.needs, target);
   exchange.actor = access.by;
   return act(services, route, { ...request, params, access, requestId: exchange.id }, target);
+}
+
+/** Before the answer goes out: what was done is done, whether the client waits for it or not. */
+function audit(services: Services, exchange: Exchange, reply: Reply): void {
+  const { id, request, matched, name, project, actor, error } = exchange;
+  if (request === undefined || matched === undefined) return;
+  const { address, query } = request;
+  const known = { ...matched, query, repository: name, project, address, requestId: id };
+  const line = auditLineOf({ ...known, actor, reply, error });
+  if (line !== undefined) services.log(line.severity, 'audit', { ...line.fields });
+  if (error instanceof Denied) exchange.actor = error.by;
 }
 
 /** 100 Continue, to who waits for it before sending the body: only now is it known that it will be read. */

@@ -1,6 +1,7 @@
 // What happened, one JSON object a line, as Cloud Logging reads it. Never a token, a password or a whole header.
 
-export type Severity = 'INFO' | 'WARNING' | 'ERROR';
+/** Of LogSeverity's; `NOTICE` is "normal but significant". */
+export type Severity = 'INFO' | 'NOTICE' | 'WARNING' | 'ERROR';
 
 export type Log = (severity: Severity, message: string, fields?: Record<string, unknown>) => void;
 

@@ -14,5 +14,6 @@ export const changeRobot: ProjectAction = async (request, services) => {
     author: authorOf(request),
     change,
   });
-  return privateReply(robotAnswer(robot));
+  const answer = robotAnswer(robot);
+  return { ...privateReply(answer), audited: { detail: answer.username } };
 };

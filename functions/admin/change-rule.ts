@@ -20,8 +20,9 @@ export const changeRule: ProjectAction = async (request, services) => {
   }
   const { id: _made, ...rest } = parseFederationRule(body, project, services.privateIssuers);
   const rule = { id, ...rest };
-  const policy = await change(request, services, {
+  const { policy, audited } = await change(request, services, {
     action: 'federation.change',
+    etags: undefined,
     detail: (before) => `${describeRule(requireRule(before, id))} → ${describeRule(rule)}`,
     to: (before) => {
       requireRule(before, id);
@@ -29,5 +30,5 @@ export const changeRule: ProjectAction = async (request, services) => {
       return { ...before, federation };
     },
   });
-  return privateReply(rule, { ETag: etagOf(policy) });
+  return { ...privateReply(rule, { ETag: etagOf(policy) }), audited };
 };

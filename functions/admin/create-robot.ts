@@ -12,5 +12,6 @@ export const createRobot: ProjectAction = async (request, services) => {
   const made = await create(services, { ...wanted, project, author: authorOf(request) });
   const { robot, username, secret } = made;
   const answer: CreatedRobot = { robot: robotAnswer(robot), username, secret };
-  return createdReply(answer, projectPath(project, 'robots', robot.name));
+  const location = projectPath(project, 'robots', robot.name);
+  return { ...createdReply(answer, location), audited: { detail: username } };
 };

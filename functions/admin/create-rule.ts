@@ -11,8 +11,9 @@ import { createdReply, projectPath } from './replies.ts';
 export const createRule: ProjectAction = async (request, services) => {
   const { project } = request;
   const rule = parseFederationRule(await readJson(request), project, services.privateIssuers);
-  const policy = await change(request, services, {
+  const { policy, audited } = await change(request, services, {
     action: 'federation.create',
+    etags: undefined,
     detail: () => describeRule(rule),
     to: (before) => {
       if (before.federation.some(({ id }) => id === rule.id)) throw exists(rule.id);
@@ -21,7 +22,8 @@ export const createRule: ProjectAction = async (request, services) => {
       return { ...before, federation };
     },
   });
-  return createdReply(rule, projectPath(project, 'federation', rule.id), { ETag: etagOf(policy) });
+  const location = projectPath(project, 'federation', rule.id);
+  return { ...createdReply(rule, location, { ETag: etagOf(policy) }), audited };
 };
 
 function exists(id: string): RegistryError {

@@ -13,5 +13,6 @@ export const createSecret: ProjectAction = async (request, services) => {
   const author = authorOf(request);
   const { id, secret, username } = await addSecret(services, { project, name, author, expiresAt });
   const answer: CreatedSecret = { id, secret, username };
-  return createdReply(answer, projectPath(project, 'robots', name, 'secrets', id));
+  const location = projectPath(project, 'robots', name, 'secrets', id);
+  return { ...createdReply(answer, location), audited: { detail: `${username}: ${id}` } };
 };

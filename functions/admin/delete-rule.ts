@@ -7,13 +7,14 @@ import { goneReply } from './replies.ts';
 
 export const deleteRule: ProjectAction = async (request, services) => {
   const id = request.params['rule'] ?? '';
-  const policy = await change(request, services, {
+  const { policy, audited } = await change(request, services, {
     action: 'federation.delete',
+    etags: undefined,
     detail: (before) => describeRule(requireRule(before, id)),
     to: (before) => {
       requireRule(before, id);
       return { ...before, federation: before.federation.filter((one) => one.id !== id) };
     },
   });
-  return goneReply({ ETag: etagOf(policy) });
+  return { ...goneReply({ ETag: etagOf(policy) }), audited };
 };

@@ -11,10 +11,17 @@ import {
 import { isOwner, type ProjectPolicy } from '#shared/auth/policy.ts';
 import type { Reply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
+import { auditDetailCharactersMax } from '#shared/oci/limits.ts';
 import type { ProjectRequest } from '../action.ts';
 import type { Services } from '../services.ts';
 import type { PolicyAnswer } from './answers.ts';
 import { authorOf, privateReply, readFlag } from './replies.ts';
+
+export interface Changed {
+  readonly policy: StoredPolicy;
+  /** For the reply. */
+  readonly audited: { readonly detail: string };
+}
 
 /**
  * Changes the policy of the request's project, unless `If-Match` names another than it is (RFC 9110 section 13.1.1), or the
@@ -22,15 +29,20 @@ import { authorOf, privateReply, readFlag } from './replies.ts';
  * @param change.etags beside `If-Match`, what the policy may be
  * @throws RegistryError UNSUPPORTED: 412, or 400 where the caller would be locked out
  */
-export function change(
+export async function change(
   request: ProjectRequest,
   services: Services,
-  { to, etags, ...rest }: Omit<PolicyChange, 'author'>,
-): Promise<StoredPolicy> {
+  { to, etags, action, detail: describe }: Omit<Required<PolicyChange>, 'author'>,
+): Promise<Changed> {
   const matching = ifMatch(request);
-  return changePolicy(services, request.project, {
-    ...rest,
+  let detail = '';
+  const policy = await changePolicy(services, request.project, {
+    action,
     author: authorOf(request),
+    detail: (before, after) => {
+      detail = describe(before, after).slice(0, auditDetailCharactersMax);
+      return detail;
+    },
     etags:
       matching === undefined ? etags : matching.filter((etag) => etags?.includes(etag) ?? true),
     to: (before) => {
@@ -39,12 +51,11 @@ export function change(
       return after;
     },
   });
+  return { policy, audited: { detail } };
 }
 
 /** The etags of `If-Match`: strong ones, for only these match. `undefined` where it is not there, or any will do. */
-export function ifMatch({
-  headers,
-}: Pick<ProjectRequest, 'headers'>): readonly string[] | undefined {
+function ifMatch({ headers }: Pick<ProjectRequest, 'headers'>): readonly string[] | undefined {
   const header = headers['if-match'];
   if (header === undefined || header.trim() === '*') return undefined;
   return header.split(',').map((etag) => etag.trim());

@@ -18,13 +18,13 @@ export const putPolicy: ProjectAction = async (request, services) => {
     });
   }
   const bindings = parseBindings(named, request.project);
-  const policy = await change(request, services, {
+  const { policy, audited } = await change(request, services, {
     action: 'policy.change',
     etags: etag === undefined ? undefined : [quoted(etag)],
     detail: describeChange,
     to: ({ federation }) => ({ bindings, writersDelete, federation }),
   });
-  return policyReply(policy);
+  return { ...policyReply(policy), audited };
 };
 
 function quoted(etag: string): string {

@@ -3,7 +3,9 @@
 import { unlink } from '#shared/registry/links.ts';
 import { type RepositoryAction, requireDigest } from '../action.ts';
 
-export const deleteBlob: RepositoryAction = async ({ params, repository }, store) => {
-  await unlink(store, repository, requireDigest(params['digest']));
+export const deleteBlob: RepositoryAction = async (request, store) => {
+  const { params, repository, access, address, requestId } = request;
+  const digest = requireDigest(params['digest']);
+  await unlink(store, repository, digest, { by: access.by, address, requestId });
   return { status: 202 };
 };

@@ -4,8 +4,9 @@ import { deleteManifest } from '#shared/registry/manifests.ts';
 import { type RepositoryAction, requireReference } from '../action.ts';
 
 export const deleteManifestOrTag: RepositoryAction = async (request, store) => {
-  const { params, repository, access, host, requestId } = request;
+  const { params, repository, access, host, address, requestId } = request;
   const reference = requireReference(params['reference'], 'MANIFEST_UNKNOWN');
-  await deleteManifest(store, repository, reference, { by: access.by, host, requestId });
-  return { status: 202 };
+  const cause = { by: access.by, host, address, requestId };
+  const tags = await deleteManifest(store, repository, reference, cause);
+  return { status: 202, audited: { tags } };
 };

@@ -8,7 +8,7 @@ import { pushManifest } from '#shared/registry/push-manifest.ts';
 import { notTag, type RepositoryAction, requireReference } from '../action.ts';
 
 export const putManifest: RepositoryAction = async (request, store) => {
-  const { params, query, headers, repository, access, host, requestId } = request;
+  const { params, query, headers, repository, access, host, address, requestId } = request;
   const reference = requireReference(params['reference'], 'MANIFEST_INVALID');
   const tags = tagsOf(reference, query.getAll('tag'));
   const bytes = await request.body.bytes(manifestBytesMax);
@@ -19,6 +19,7 @@ export const putManifest: RepositoryAction = async (request, store) => {
     contentType: parseContentType(headers['content-type']),
     by: access.by,
     host,
+    address,
     requestId,
   });
   return {
@@ -29,6 +30,7 @@ export const putManifest: RepositoryAction = async (request, store) => {
       'OCI-Subject': subject,
       'OCI-Tag': tags.length === 0 ? undefined : tags.join(', '),
     },
+    audited: { digest, tags: reference.kind === 'tag' ? [reference.tag] : tags },
   };
 };
 

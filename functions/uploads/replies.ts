@@ -54,5 +54,6 @@ export function created({ name }: Repository, digest: Digest): Reply {
   return {
     status: 201,
     headers: { Location: `/v2/${name}/blobs/${digest}`, 'Docker-Content-Digest': digest },
+    audited: { digest },
   };
 }

@@ -32,7 +32,8 @@ async function mountOrOpen(
   const from = await sourceOf(request, services, digest);
   const into = request.repository;
   const mounted = from !== undefined && (await mountBlob(services, { digest, from, into }));
-  return mounted ? created(into, digest) : open(request, services);
+  if (!mounted) return open(request, services);
+  return { ...created(into, digest), audited: { action: 'blob.mount', digest } };
 }
 
 /** The repository to mount from, when the caller may pull from it. */

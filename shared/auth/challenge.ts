@@ -61,13 +61,36 @@ export function wrongCredentials(
   return new WrongCredentials(unauthorized(origin, host, { message, scope }), username);
 }
 
+/** Credentials were shown, and not even looked at: too many that were wrong came before. */
+export class TooManyFailedLogins extends RegistryError {
+  /** As of {@link WrongCredentials}. */
+  readonly username: string | undefined;
+
+  constructor(error: RegistryError, username: string | undefined) {
+    const { code, message, detail, status, headers } = error;
+    super(code, { message, detail, status, headers });
+    this.username = username;
+  }
+}
+
+/** 403, and whom it was said to. */
+export class Denied extends RegistryError {
+  /** A principal's name. */
+  readonly by: string;
+
+  constructor(by: string, options: { readonly message: string; readonly detail: unknown }) {
+    super('DENIED', options);
+    this.by = by;
+  }
+}
+
 /**
  * 403: the credentials are good, or there were none where a token was got, and do not allow this.
  * @param by the principal's name
  */
-export function denied({ type, name, actions }: Scope, by: string): RegistryError {
+export function denied({ type, name, actions }: Scope, by: string): Denied {
   const wanted = type === 'project' ? `administer ${name}` : `${actions.join(' and ')} ${name}`;
-  return new RegistryError('DENIED', {
+  return new Denied(by, {
     message:
       by === principalName(anonymous)
         ? `log in to ${wanted}: you are not logged in, and it is not public`

@@ -1,10 +1,12 @@
 // Credentials: what a request shows, and whom it shows.
 
 import { createHmac, randomBytes } from 'node:crypto';
+import { RegistryError } from '../oci/errors.ts';
 import { recentIdentitiesMax, recentSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import { audiencesOf } from './authority.ts';
+import { TooManyFailedLogins } from './challenge.ts';
 import type { FailedLogins } from './failed-logins.ts';
 import {
   type GoogleIdentities,
@@ -12,6 +14,7 @@ import {
   looksLikeGoogleBearer,
 } from './google-identities.ts';
 import type { Identity } from './identity.ts';
+import { isProject, isRobotName } from './names.ts';
 import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
 import { isLetInAnywhere, isTrustedIssuer } from './policies.ts';
 import { identifyRobot } from './robot-logins.ts';
@@ -53,7 +56,9 @@ export function openAuthenticator(services: AuthenticatorServices): Authenticato
       const known = recent.find(credentials, context);
       if (known !== undefined) return known;
       const attempt = { address: context.address, username: usernameOf(credentials) };
-      await failedLogins.admit(attempt);
+      await failedLogins.admit(attempt).catch((error: unknown) => {
+        throw refusedLogin(error, credentials);
+      });
       const identity = await identify(services, credentials, context);
       if (identity === undefined) {
         await failedLogins.failed(attempt);
@@ -125,6 +130,29 @@ async function identifyFederated(
   const { principal, expiresAt } = found;
   const isLetIn = await isLetInAnywhere(documents, principal, audiencesOf(host));
   return isLetIn ? { principal, seen: {}, expiresAt } : undefined;
+}
+
+/** With who was claimed to be, where it was refused because too many failed before. */
+function refusedLogin(error: unknown, credentials: Credentials): unknown {
+  const isRefused = error instanceof RegistryError && error.code === 'TOOMANYREQUESTS';
+  const username = credentials.kind === 'basic' ? credentials.username : undefined;
+  return isRefused ? new TooManyFailedLogins(error, username) : error;
+}
+
+/**
+ * Whether a text has the form of a username that there is: people type passwords in the wrong place. The names of robots
+ * and projects are taken for such only where few passwords look so (`p@ssword`, `admin@123`).
+ */
+export function looksLikeUsername(text: string): boolean {
+  if (text === 'admin' || text === oidcUsername || isGoogleUsername(text)) return true;
+  const [name = '', project = '', ...more] = text.split('@', 3);
+  return (
+    more.length === 0 &&
+    name.length > 1 &&
+    isRobotName(name) &&
+    /^[a-z]/.test(project) &&
+    isProject(project)
+  );
 }
 
 function usernameOf(credentials: Credentials): string {

@@ -14,8 +14,7 @@ export type Member = string & { readonly [memberBrand]: true };
 const emailPattern = /^[^\s@:/\p{C}]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/u;
 const accountIdPattern = /^\d{1,32}$/;
 /** An issuer without `https://`, then what it says of somebody: no space, no control character. Private ones keep `http://`. */
-const outsidePattern =
-  /^(?:http:\/\/)?[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/[^\s\p{Cc}\p{Cs}]+$/u;
+const outsidePattern = /^(?:http:\/\/)?[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/[^\s\p{Cc}\p{Cs}]+$/u;
 
 /**
  * A member as a person writes it: `user:EMAIL`, `serviceAccount:EMAIL` or its number, `robot:NAME` of the project or

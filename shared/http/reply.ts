@@ -8,6 +8,16 @@ import type { Incoming, Outgoing } from './message.ts';
 /** What is undefined is left out. */
 export type ReplyHeaders = Readonly<Record<string, string | number | undefined>>;
 
+/** What is to be told of a change in the log, beside what the request itself says of it. */
+export interface Audited {
+  /** What was done, where the route does not say it. */
+  readonly action?: string;
+  readonly digest?: string;
+  readonly tags?: readonly string[];
+  /** What was changed, for a person. Never a secret. */
+  readonly detail?: string;
+}
+
 export interface Reply {
   readonly status: number;
   readonly headers?: ReplyHeaders;
@@ -15,6 +25,7 @@ export interface Reply {
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;
   /** Who it was found to be that asks, where only the body told (the token endpoint's form). */
   readonly actor?: string;
+  readonly audited?: Audited;
 }
 
 /** How far the writing of a reply has come. */

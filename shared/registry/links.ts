@@ -4,6 +4,7 @@
 // - Every way a client learns "you need not upload this" leases the link in the same transaction.
 // - A link without a manifest always has a review ahead of it.
 
+import { type Author, audit } from '../audit/entries.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { graceSeconds, leaseRenewSeconds, leaseSeconds } from '../oci/limits.ts';
@@ -117,10 +118,16 @@ export async function revive(store: Store, repository: Repository, digest: Diges
 }
 
 /**
- * Removes a repository's link, for DELETE of a blob.
+ * Removes a repository's link, for DELETE of a blob, and writes it down in the audit. That a blob was uploaded or
+ * mounted is not: it changes no image.
  * @throws RegistryError BLOB_UNKNOWN; UNSUPPORTED while a manifest of the repository names the blob
  */
-export async function unlink(store: Store, repository: Repository, digest: Digest): Promise<void> {
+export async function unlink(
+  store: Store,
+  repository: Repository,
+  digest: Digest,
+  author: Author,
+): Promise<void> {
   await store.documents.transact(async (transaction) => {
     const link = await read(transaction, linkKey(repository, digest));
     if (link === undefined) throw blobUnknown(repository, digest);
@@ -129,7 +136,14 @@ export async function unlink(store: Store, repository: Repository, digest: Diges
       limit: 1,
     });
     if (naming !== undefined) throw blobInUse(digest, naming.key.at(-1) ?? '');
-    dropLink(transaction, repository, digest, store.clock.now());
+    const now = store.clock.now();
+    dropLink(transaction, repository, digest, now);
+    const { project, name } = repository;
+    audit(
+      transaction,
+      { action: 'blob.delete', project, repository: name, digest },
+      { ...author, now },
+    );
   });
 }
 

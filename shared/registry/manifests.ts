@@ -1,5 +1,6 @@
 // Manifests: stored byte for byte, checked before, found by tag or digest. One transaction a change.
 
+import { type AuditedChange, audit } from '../audit/entries.ts';
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Reference, Tag } from '../oci/reference.ts';
@@ -94,6 +95,7 @@ function knownByTag(
 
 /**
  * Deletes a manifest with its tags, or one tag and nothing else. What the manifest named is reviewed.
+ * @returns the tags that went
  * @throws RegistryError MANIFEST_UNKNOWN
  */
 export async function deleteManifest(
@@ -101,8 +103,8 @@ export async function deleteManifest(
   repository: Repository,
   reference: Reference,
   cause: Cause,
-): Promise<void> {
-  await store.documents.transact(async (transaction) => {
+): Promise<readonly string[]> {
+  return store.documents.transact(async (transaction) => {
     const changing = { by: cause.by, now: store.clock.now() };
     const removal =
       reference.kind === 'tag'
@@ -111,6 +113,10 @@ export async function deleteManifest(
     if (removal === undefined) throw manifestUnknown(repository, reference);
     removal.write();
     tell(transaction, repository, removal.changes, { ...cause, ...changing });
+    const tags = removal.changes.flatMap(({ tag }) => (tag === undefined ? [] : [tag]));
+    const deleted = auditedDeletion(repository, reference, tags);
+    audit(transaction, deleted, { ...cause, ...changing });
+    return tags;
   });
 }
 
@@ -118,6 +124,17 @@ export async function deleteManifest(
 interface Removal {
   readonly write: () => void;
   readonly changes: readonly Change[];
+}
+
+/** What went: a tag, or a manifest with its tags. */
+function auditedDeletion(
+  { project, name }: Repository,
+  reference: Reference,
+  tags: readonly string[],
+): AuditedChange {
+  return reference.kind === 'tag'
+    ? { action: 'tag.delete', project, repository: name, tags }
+    : { action: 'manifest.delete', project, repository: name, digest: reference.digest, tags };
 }
 
 async function planUntag(

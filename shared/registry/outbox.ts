@@ -11,18 +11,16 @@
 // of it. A tag that moves is told by its INSERT alone. Tags go before their manifest, so that no subscriber ever
 // knows of a tag whose manifest it was told is gone.
 
+import type { Author } from '../audit/entries.ts';
 import type { Document, Transaction } from '../ports/documents.ts';
 import type { EventMessage } from '../ports/events.ts';
 import { outboxKeys, type Repository } from './layout.ts';
 import { type OutboxRecord, write } from './records.ts';
 
-/** Who makes a change, and by what request. */
-export interface Cause {
-  /** A principal's name. */
-  readonly by: string;
+/** Who makes a change, from where, and by what request: for the audit as it is, and for messages. */
+export interface Cause extends Author {
   /** The host by which the client calls the registry, with its port: images are `HOST/NAME` in messages. */
   readonly host: string;
-  readonly requestId?: string | undefined;
 }
 
 export type Change = Pick<OutboxRecord, 'action' | 'digest' | 'tag' | 'mediaType' | 'size'>;

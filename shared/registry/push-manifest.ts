@@ -1,5 +1,6 @@
 // Pushing a manifest: checked, then recorded with all that follows from it, in one transaction.
 
+import { audit } from '../audit/entries.ts';
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import { manifestInlineBytesMax, referrerAnnotationsBytesMax } from '../oci/limits.ts';
@@ -112,7 +113,10 @@ async function pushOnce(
     if (existing === undefined) write(transaction, repositoryKey(repository), { created: now });
     for (const move of moves) move();
     const change = { digest, mediaType: manifest.mediaType, size: bytes.length };
-    tell(transaction, repository, insertions(change, tags), { ...pushed, now });
+    const cause = { ...pushed, now };
+    tell(transaction, repository, insertions(change, tags), cause);
+    const { project, name } = repository;
+    audit(transaction, { action: 'manifest.push', project, repository: name, digest, tags }, cause);
   });
 }
 

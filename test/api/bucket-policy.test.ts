@@ -167,5 +167,8 @@ async function introduce(started: TestRegistry, google: GoogleIdentityServer): P
     name: 'ci',
     role: 'writer',
   });
-  shown.set('a robot of the project, by Berth’s policy', basic(robot.username, robot.secret));
+  shown.set(
+    'a robot of the project, by Berth’s policy',
+    basic(robot.username, robot.secret.secret),
+  );
 }

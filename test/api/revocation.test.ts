@@ -23,7 +23,7 @@ function decide(project: string, bindings: Bindings, etag?: string) {
   return changePolicy(registry().services, project, {
     author: { by: 'user:admin' },
     action: 'policy.change',
-    etag,
+    etags: etag === undefined ? undefined : [etag],
     to: (policy) => ({ ...policy, bindings: parseBindings(bindings, project) }),
   });
 }
@@ -44,7 +44,7 @@ const basic = (username: string, password: string) =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 const robotOf = async (project: string, name: string, role: 'reader' | 'writer' = 'reader') => {
   const { username, secret } = await createRobot(registry().services, { project, name, role });
-  return basic(username, secret);
+  return basic(username, secret.secret);
 };
 
 /** In seconds: some instance may have looked for what is revoked a moment before, and again half a minute later. */

@@ -7,6 +7,7 @@ import type { Repository } from '#shared/registry/layout.ts';
 import type { TagRecord } from '#shared/registry/records.ts';
 import { Violation } from '#test/model/schedule.ts';
 import { nicknameOf, type TagName, tagNames } from '#test/model/universe.ts';
+import { type Audited, audited } from './audit-book.ts';
 import { type Told, told } from './outbox-book.ts';
 
 /** `tag name tag` and `manifest name digest`, each with the digest it leads to. */
@@ -18,6 +19,8 @@ export interface Change {
   apply(shown: Map<string, string>): void;
   /** What is to be told of it, in that order. @param shown before it is made */
   tells(shown: Shown): Told[];
+  /** What the audit says of it. @param shown before it is made */
+  audits(shown: Shown): Audited;
 }
 
 export function putting(name: Repository['name'], tag: TagName, digest: Digest): Change {
@@ -28,6 +31,7 @@ export function putting(name: Repository['name'], tag: TagName, digest: Digest):
       shown.set(`tag ${name} ${tag}`, digest);
     },
     tells: () => [told('INSERT', name, { digest, tag })],
+    audits: () => audited('manifest.push', name, { digest, tags: [tag] }),
   };
 }
 
@@ -38,6 +42,17 @@ export function untagging(name: Repository['name'], tag: TagName): Change {
       shown.delete(`tag ${name} ${tag}`);
     },
     tells: () => [told('DELETE', name, { tag })],
+    audits: () => audited('tag.delete', name, { tags: [tag] }),
+  };
+}
+
+/** Of a blob, which shows nowhere; it stands in the audit all the same. */
+export function unlinking(name: Repository['name'], digest: Digest): Change {
+  return {
+    what: `${name} lets go of ${nicknameOf(digest)}`,
+    apply: () => {},
+    tells: () => [],
+    audits: () => audited('blob.delete', name, { digest }),
   };
 }
 
@@ -56,6 +71,7 @@ export function removing(name: Repository['name'], digest: Digest): Change {
       ...tagsIn(shown).map((tag) => told('DELETE', name, { tag })),
       told('DELETE', name, { digest }),
     ],
+    audits: (shown) => audited('manifest.delete', name, { digest, tags: tagsIn(shown) }),
   };
 }
 
@@ -88,9 +104,10 @@ export class Book {
   /**
    * Looks at what has become since the last time, in which at most one transaction was committed.
    * @param told what it wrote into the outbox
-   * @throws Violation when a change was made by half, by nobody, or without its events
+   * @param written what it wrote into the audit
+   * @throws Violation when a change was made by half, by nobody, without its events, or without being written down
    */
-  check(documents: readonly Document[], told: readonly Told[]): void {
+  check(documents: readonly Document[], told: readonly Told[], written: readonly Audited[]): void {
     const before = this.#shown;
     const due = this.#due;
     this.#shown = shownIn(documents);
@@ -98,12 +115,15 @@ export class Book {
     const isMade =
       due !== undefined &&
       same(this.#shown, after(before, due)) &&
-      told.join() === due.tells(before).join();
+      told.join() === due.tells(before).join() &&
+      written.join() === due.audits(before);
     if (isMade) this.#done.add(due);
-    else if (told.length > 0 || !same(this.#shown, before)) {
+    else if (told.length > 0 || written.length > 0 || !same(this.#shown, before)) {
       const became = `from [${tell(before)}] it became [${tell(this.#shown)}]`;
       const was = due?.what ?? 'nothing was to change';
-      throw new Violation(`${was}, and ${became}, and it was told: [${told.join(', ')}]`);
+      throw new Violation(
+        `${was}, and ${became}, and it was told: [${told.join(', ')}], and written down: [${written.join(', ')}]`,
+      );
     }
   }
 }

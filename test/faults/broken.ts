@@ -40,6 +40,22 @@ export const brokenRegistries: Readonly<Record<string, Broken>> = {
     },
   }),
 
+  'changes what it does not write down': (ports) => ({
+    ...ports,
+    documents: {
+      ...ports.documents,
+      transact: (body) =>
+        ports.documents.transact((transaction) =>
+          body({
+            ...transaction,
+            set: (key, value, options) => {
+              if (key[2] !== 'audits') transaction.set(key, value, options);
+            },
+          }),
+        ),
+    },
+  }),
+
   'takes events that were not published for told': (ports) => ({
     ...ports,
     events: {

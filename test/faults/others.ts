@@ -8,7 +8,7 @@ import { sweepOutbox } from '#shared/registry/sweep.ts';
 import { Violation } from '#test/model/schedule.ts';
 import { images, nicknameOf, repositoryOf, tagOf } from '#test/model/universe.ts';
 import type { Answer } from '#test/support/calls.ts';
-import { removing, untagging } from './book.ts';
+import { removing, unlinking, untagging } from './book.ts';
 import type { Caller } from './caller.ts';
 import type { Collector, Deleter, Quitter, Reader, Relayer } from './plan.ts';
 import { cancel } from './pusher.ts';
@@ -92,7 +92,8 @@ export async function remove(caller: Caller, deleter: Deleter): Promise<void> {
       for (const blob of blobs) {
         const deletes = { repository, digest: blob.digest };
         const path = `${of}/blobs/${blob.digest}`;
-        await caller.persist({ method, path, allowed: [202, 404, 405], deletes });
+        const change = unlinking(name, blob.digest);
+        await caller.persist({ method, path, allowed: [202, 404, 405], change, deletes });
       }
     }
   }

@@ -12,6 +12,7 @@ import { type Client, Run, type Script, Violation } from '#test/model/schedule.t
 import { countedReviews } from '#test/model/steps.ts';
 import { Told } from '#test/model/told.ts';
 import { repositoryNames, repositoryOf } from '#test/model/universe.ts';
+import { AuditBook } from './audit-book.ts';
 import { Book } from './book.ts';
 import { type Broken, Caller, type Stage } from './caller.ts';
 import type { Door } from './door.ts';
@@ -36,6 +37,7 @@ export class Scene {
   readonly #store: Store;
   readonly #seen: SeenDocuments;
   readonly #outbox = new OutboxBook();
+  readonly #audit = new AuditBook();
   readonly #invariants: Invariants;
   readonly #stage: Stage;
 
@@ -84,6 +86,7 @@ export class Scene {
     const documents = await this.#seen.all();
     book.begin(documents);
     this.#outbox.see(documents);
+    this.#audit.see(documents);
   }
 
   /** The actors play, and look after every step whether all holds. @throws Violation */
@@ -112,7 +115,7 @@ export class Scene {
   async #check(touched: readonly ObjectName[]): Promise<void> {
     const documents = await this.#seen.all();
     const { book, sessions } = this.#stage;
-    book.check(documents, this.#outbox.see(documents));
+    book.check(documents, this.#outbox.see(documents), this.#audit.see(documents));
     await this.#invariants.checkSafety(touched);
     await sessions.checkSafety(documents);
   }

@@ -46,6 +46,8 @@ export class SeenDocuments {
   async checkWhole(): Promise<void> {
     await this.all();
     for (const prefix of this.#kinds.values()) {
+      // What belongs to no location is of all runs together.
+      if (prefix[0] === '-') continue;
       const listed = await this.documents.list({ prefix, limit: Number.MAX_SAFE_INTEGER });
       for (const document of listed) {
         if (isDeepStrictEqual(this.#seen.get(idOf(document.key)), document)) continue;

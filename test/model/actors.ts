@@ -227,8 +227,8 @@ async function remove(client: Client, deleter: Deleter, stage: Stage): Promise<v
   const cause = { by: client.name, host };
   const forget = (
     gone: Image['digest'],
-    body: (store: Store) => Promise<void>,
-    mayFail: Meaning<void>['mayFail'],
+    body: (store: Store) => Promise<unknown>,
+    mayFail: Meaning<unknown>['mayFail'],
   ) => {
     const committed = () => told.deleted(from, gone, turn());
     const what = `DELETE ${nicknameOf(gone)} of ${from.name}`;
@@ -244,7 +244,7 @@ async function remove(client: Client, deleter: Deleter, stage: Stage): Promise<v
       await forget(digest, body, ['MANIFEST_UNKNOWN']);
     } else {
       for (const blob of blobs) {
-        const body = (store: Store) => unlink(store, from, blob.digest);
+        const body = (store: Store) => unlink(store, from, blob.digest, cause);
         await forget(blob.digest, body, ['BLOB_UNKNOWN', 'UNSUPPORTED']);
       }
     }

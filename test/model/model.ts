@@ -143,7 +143,7 @@ export async function begin(
         await store.blobs.write(blobObject(repository, digest), body, { ifGeneration: absent });
       } else await pushBlob(store, repository, digest, body);
       if (doomed.has(beginning)) {
-        await unlink(store, repository, digest);
+        await unlink(store, repository, digest, { by: 'the beginning' });
       }
     }
     if (beginning === 'tagged') {

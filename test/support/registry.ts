@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
+import type { AuditRecord } from '#functions/audit.ts';
 import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
@@ -15,6 +16,7 @@ import { newSecret, sha256 } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
+import type { Severity } from '#shared/log.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { backend, isOnGoogle } from './backend.ts';
@@ -22,13 +24,21 @@ import { startBerth } from './berth.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
 import { startHost } from './hosts.ts';
 
+export interface AuditLogged {
+  readonly severity: Severity;
+  readonly audit: AuditRecord;
+  readonly 'logging.googleapis.com/labels': Readonly<Record<string, string>>;
+}
+
 export interface TestRegistry {
   /** `http://127.0.0.1:port`, or `h2c://…` where it is to be called in HTTP/2. */
   readonly url: string;
   readonly services: Services;
   readonly clock: FakeClock;
-  /** What was logged: a test that expects no failure can look. */
+  /** What was logged, but for the audit: a test that expects no failure can look. */
   readonly logged: readonly string[];
+  /** The audit's lines: all that was logged with each. */
+  readonly audits: readonly AuditLogged[];
   /** Every request that is over. */
   readonly served: readonly ServedRequest[];
   close(): Promise<void>;
@@ -92,12 +102,24 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
       const lines = berth.output().split('\n');
       return lines.filter((line) => line.includes('"severity":"ERROR"'));
     },
+    get audits() {
+      return auditsIn(berth.output());
+    },
     served: [],
     close: async () => {
       await documents.close();
       await berth.remove();
     },
   };
+}
+
+/** The audit's lines in what a process printed. */
+export function auditsIn(output: string): AuditLogged[] {
+  return output.split('\n').flatMap((line) => {
+    if (!line.includes('"message":"audit"')) return [];
+    const { time: _time, message: _message, ...logged } = JSON.parse(line);
+    return [logged];
+  });
 }
 
 const parseMembers = (texts: readonly string[] = []) =>
@@ -114,6 +136,7 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
   const blobs = await openFileBlobs({ directory: join(directory, 'blobs'), durable: false });
   const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
   const logged: string[] = [];
+  const audits: AuditLogged[] = [];
   const served: ServedRequest[] = [];
   const metrics = createMetrics();
   const services: Services = {
@@ -138,7 +161,9 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
     stateKeys: [{ id: 'test', secret: newSecret() }],
     log: (severity, message, fields) => {
-      logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
+      const line = JSON.stringify(fields ?? {});
+      if (message === 'audit') audits.push({ severity, ...JSON.parse(line) });
+      else logged.push(`${severity} ${message} ${line}`);
     },
     observe: (request) => {
       served.push(request);
@@ -152,6 +177,7 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     services,
     clock,
     logged,
+    audits,
     served,
     close: async () => {
       await host.stop();
