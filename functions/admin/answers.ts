@@ -12,7 +12,8 @@ export const errorsSchema = v.object({
       v.object({
         code: v.picklist(Object.keys(errorCodes)),
         message: v.string(),
-        detail: v.looseObject({ requestId: v.string() }),
+        // What else there is to tell is each error's own.
+        detail: v.objectWithRest({ requestId: v.string() }, v.unknown()),
       }),
     ),
     v.minLength(1),

@@ -905,7 +905,7 @@ it('no change of a policy is lost, however many come at once', async () => {
   const members = Array.from({ length: 20 }, (_, n) => `user:n${n}@example.com`);
   await Promise.all(members.map(add));
   const answer = await send(url, { method: 'GET', path: at('crowd', 'policy') });
-  assert.deepEqual([...bodyOf(answer).bindings[0].members].sort(), [...members].sort());
+  assert.deepEqual(new Set(bodyOf(answer).bindings[0].members), new Set(members));
 });
 
 const robots = (name = '') => at('robots', `robots${name === '' ? '' : `/${name}`}`);
@@ -1173,8 +1173,9 @@ it('of robots that are made at once under one name there is one', async () => {
       }),
     ),
   );
-  const statuses = made.map(({ status }) => status).sort();
-  assert.deepEqual(statuses, [201, ...Array.from({ length: 7 }, () => 409)]);
+  const statuses = made.map(({ status }) => status);
+  assert.equal(statuses.filter((status) => status === 201).length, 1);
+  assert.equal(statuses.filter((status) => status === 409).length, 7);
 });
 
 const rules = (id = '') => at('ci', `federation${id === '' ? '' : `/${id}`}`);
@@ -1470,7 +1471,7 @@ describe('the audit', () => {
       path = nextPage(answer);
     }
     assert.equal(seen.length, 7);
-    assert.deepEqual([...new Set(seen)].sort(), seen);
+    assert.ok(seen.every((id, n) => n === 0 || (seen[n - 1] ?? '') < id));
   });
 
   it('cannot be written into by what somebody sends: an entry is one, and its fields are its own', async () => {
