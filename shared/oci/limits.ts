@@ -214,8 +214,11 @@ export const revocationsReadSeconds = 30;
 /** From when a revocation holds: longer than `recentSeconds`, and than clocks differ. With the above, under a minute. */
 export const revocationSettleSeconds = 15;
 
-/** A body that is sent to the admin API, and how deep its JSON may nest. */
-export const adminBodyBytesMax = 1024 * 1024;
+/**
+ * A body that is sent to the admin API, and how deep its JSON may nest. Less than `drainBytesMax`: who sends a little more
+ * than this reads why it was refused.
+ */
+export const adminBodyBytesMax = 960 * 1024;
 export const adminNestingMax = 20;
 
 /** Projects on one page of a list, and how many of them are decided about side by side. */

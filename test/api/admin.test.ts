@@ -938,6 +938,7 @@ table('a robot', [
           assert.equal(username, 'ci@robots');
           assert.match(secret.secret, /^\w[\w-]{40,}$/);
           const { created, ...told } = robot;
+          const { created: secretCreated } = robot.secrets[0];
           assert.match(created, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
           assert.deepEqual(told, {
             name: 'ci',
@@ -946,7 +947,7 @@ table('a robot', [
             prefix: 'robots/web',
             expiresAt: '2030-01-02T03:04:05.000Z',
             disabled: false,
-            secrets: [{ id: secret.id, created, expiresAt: '2029-01-02T02:04:05.500Z' }],
+            secrets: [{ id: secret.id, created: secretCreated, expiresAt: '2029-01-02T02:04:05.500Z' }],
           });
         },
       },
