@@ -13,6 +13,8 @@ type PlainActionName = Exclude<ActionName, RepositoryActionName | ProjectActionN
 /** An action of a route that names neither a repository nor a project. */
 export const plainAction = loadedOnce<Action>({
   'token/issue': async () => (await import('./token/issue.ts')).issueToken,
+  'token/keys': async () => (await import('./token/keys.ts')).listKeys,
+  'token/revoke': async () => (await import('./token/revoke.ts')).revokeToken,
   'discovery/support': async () => (await import('./discovery/support.ts')).support,
   'discovery/catalog': async () => (await import('./discovery/catalog.ts')).catalog,
   'operator/health': async () => (await import('./operator/health.ts')).health,

@@ -5,6 +5,8 @@ import type { Log } from '#shared/log.ts';
 
 export interface ServedRequest {
   readonly requestId: string;
+  /** Where the client is: an IPv4 or IPv6 address, or `unknown`. */
+  readonly address: string;
   readonly method: string;
   /** The route's id; `none` where the request matched none. */
   readonly route: string;

@@ -24,6 +24,20 @@ export const routes = [
     run: 'token/issue',
     needs: 'nothing',
   },
+  {
+    id: 'token-revoke',
+    methods: ['POST'],
+    path: '/v2/token/revoke',
+    run: 'token/revoke',
+    needs: 'nothing',
+  },
+  {
+    id: 'jwks',
+    methods: ['GET', 'HEAD'],
+    path: '/.well-known/jwks.json',
+    run: 'token/keys',
+    needs: 'nothing',
+  },
   { id: 'end-1', methods: ['GET', 'HEAD'], path: '/v2/', run: 'discovery/support', needs: 'login' },
   { id: 'end-1', methods: ['GET', 'HEAD'], path: '/v2', run: 'discovery/support', needs: 'login' },
   {
@@ -272,14 +286,14 @@ export const routes = [
     methods: ['GET', 'HEAD'],
     path: '/healthz',
     run: 'operator/health',
-    needs: 'nothing',
+    needs: 'probe',
   },
   {
     id: 'readyz',
     methods: ['GET', 'HEAD'],
     path: '/readyz',
     run: 'operator/ready',
-    needs: 'nothing',
+    needs: 'probe',
   },
   {
     id: 'metrics',

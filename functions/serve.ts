@@ -5,6 +5,7 @@ import { authorise, type Target } from '#shared/auth/access.ts';
 import { Denied } from '#shared/auth/challenge.ts';
 import { pathOfProject } from '#shared/auth/grant.ts';
 import { isProject } from '#shared/auth/names.ts';
+import { clientAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request.ts';
@@ -61,6 +62,7 @@ export function serve(
 /** A request on its way through the pipeline, and what has become known of it. */
 interface Exchange extends ReplyProgress {
   readonly id: string;
+  readonly address: string;
   readonly message: Incoming;
   readonly response: Outgoing;
   request?: HttpRequest;
@@ -75,10 +77,14 @@ interface Exchange extends ReplyProgress {
 
 function beginExchange(services: Services, message: Incoming, response: Outgoing): Exchange {
   const started = performance.now();
-  const exchange: Exchange = { id: randomUUID(), message, response, bytesSent: 0 };
+  const id = randomUUID();
+  // Asked for at once: a connection that is over no longer tells.
+  const address = clientAddress(message, services.proxies);
+  const exchange: Exchange = { id, address, message, response, bytesSent: 0 };
   response.once('close', () => {
     services.observe({
       requestId: exchange.id,
+      address,
       method: message.method ?? '',
       route: exchange.route ?? 'none',
       name: exchange.name,
@@ -99,7 +105,8 @@ async function answer(
   match: ReturnType<typeof createRouter<ServedRoute>>,
   exchange: Exchange,
 ): Promise<Reply> {
-  const request = parseRequest(exchange.message, () => goOn(exchange));
+  const { message, address } = exchange;
+  const request = parseRequest(message, { address, beforeBody: () => goOn(exchange) });
   exchange.request = request;
   const { route, params } = match(request.method, request.path);
   exchange.route = route.id;

@@ -18,6 +18,8 @@ export interface Services extends Store, AccessServices {
   readonly events?: { readonly publisher: Events; readonly topic: string };
   /** Sign upload sessions: the first signs, all verify. */
   readonly stateKeys: readonly StateKey[];
+  /** How many entries of X-Forwarded-For trusted proxies append: the leftmost of those is the client. */
+  readonly proxies: number;
   readonly log: Log;
   /** Is told of every request when it is over. */
   readonly observe: Observe;

@@ -2,8 +2,12 @@
 
 import * as v from 'valibot';
 import { membersSchema } from '#shared/auth/member.ts';
+import { parsePasswordHash } from '#shared/auth/passwords.ts';
+import { freeFailuresMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
 import {
   bucketTemplateSchema,
+  countSchema,
+  hostsSchema,
   issuersSchema,
   projectsSchema,
   type Setting,
@@ -17,7 +21,15 @@ const serving = ['token', ...readers, 'uploads', 'admin'] as const;
 const storing = [...readers, 'uploads', 'collector'] as const;
 
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9().-][a-z0-9().:_-]*$/, 'must be an id'));
-const sha256Schema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hex'));
+/** The hash of a password, as `berth` writes it. Of 64 hexadecimal digits alone, it is taken for the SHA-256. */
+const passwordHashSchema = v.pipe(
+  v.string(),
+  v.transform((text) => (/^[0-9a-f]{64}$/.test(text) ? `sha256:${text}` : text)),
+  v.check(
+    (text) => parsePasswordHash(text) !== undefined,
+    'must be the hash of a password: scrypt:ln=…,r=…,p=…:SALT:HASH, or sha256:HEX of a random one',
+  ),
+);
 
 const jwkSchema = v.looseObject({ kty: v.string(), kid: v.string() }, 'must be a key with a kid');
 
@@ -115,9 +127,10 @@ export const functionSettings = {
     readBy: ['uploads'],
     secret: true,
   },
-  BERTH_ADMIN_SHA256: {
-    schema: sha256Schema,
-    meaning: 'the SHA-256, in hex, of the password of the user `admin`',
+  BERTH_ADMIN_HASH: {
+    schema: passwordHashSchema,
+    meaning:
+      'the hash of the password of the user `admin`: `scrypt:ln=15,r=8,p=1:SALT:HASH`, or `sha256:HEX` of one that is random',
     readBy: serving,
     secret: true,
   },
@@ -127,11 +140,39 @@ export const functionSettings = {
     meaning: 'projects that anyone may pull from, separated by commas, or `*` for all',
     readBy: serving,
   },
+  BERTH_PROXIES: {
+    schema: countSchema(proxiesMax + 1),
+    fallback: '2',
+    meaning:
+      'how many entries of `X-Forwarded-For` trusted proxies append: two, by Google’s external load balancer; the leftmost of those is taken for the client',
+    readBy: serving,
+  },
+  BERTH_FREE_FAILURES: {
+    schema: countSchema(freeFailuresMax),
+    fallback: '5',
+    meaning:
+      'logins that may fail for one name from one address before the next have to wait, longer each time; 0 for no limit',
+    readBy: serving,
+  },
+  BERTH_REQUESTS_PER_SECOND: {
+    schema: countSchema(requestsPerSecondMax),
+    fallback: '1000',
+    meaning:
+      'requests that one account, or one address that is not logged in, may make a second of one instance, and ten times as many at once; 0 for no limit',
+    readBy: serving,
+  },
   BERTH_OPERATORS: {
     schema: membersSchema,
     fallback: '',
     meaning:
       'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+    readBy: serving,
+  },
+  BERTH_HOSTS: {
+    schema: hostsSchema,
+    fallback: '',
+    meaning:
+      'the hosts by which clients call the registry, separated by commas: tokens of Google and of issuers are good here that were made for one of them; when not set, those of this machine',
     readBy: serving,
   },
   BERTH_IAM: {

@@ -59,6 +59,11 @@ export const portSchema = v.pipe(
   v.maxValue(65_535, 'must be at most 65535'),
 );
 
+/** A whole number from 0 to `max`. */
+export function countSchema(max: number) {
+  const must = `must be a whole number from 0 to ${max}`;
+  return v.pipe(v.string(), v.regex(/^\d{1,9}$/, must), v.transform(Number), v.maxValue(max, must));
+}
 /** Issuers of ID tokens, as their tokens name them. */
 export const issuersSchema = v.pipe(
   v.string(),
@@ -89,4 +94,24 @@ export const bucketTemplateSchema = v.pipe(
     'must be a bucket’s name with {project} in it, and {location} if you like',
   ),
   v.transform((text) => (text === '' ? undefined : text)),
+);
+
+/** Hosts as clients write them before an image's name, with a port where they need one. */
+export const hostsSchema = v.pipe(
+  v.string(),
+  v.transform((text) =>
+    text
+      .toLowerCase()
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  ),
+  v.check(
+    (hosts) =>
+      hosts.every((host) =>
+        /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/.test(host),
+      ),
+    'must be host names separated by commas',
+  ),
+  v.transform((hosts): ReadonlySet<string> => new Set(hosts)),
 );

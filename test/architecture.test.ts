@@ -46,6 +46,8 @@ const mayImport: Record<string, readonly string[]> = {
     'shared/google',
     'shared/registry',
   ],
+  // What people install. It is a package of its own, and none of the registry's code is in it.
+  'infra/client': [],
 };
 
 /** Package → the folders that may use it. */
@@ -56,7 +58,8 @@ const packageHomes: Record<string, readonly string[]> = {
   '@google-cloud/storage': ['shared/google'],
   '@valibot/to-json-schema': ['infra'],
   'google-auth-library': ['shared/google'],
-  esbuild: ['infra'],
+  commander: ['infra/client'],
+  esbuild: ['infra', 'infra/client'],
   'hash-wasm': ['shared/oci', 'shared/google'],
   jose: ['shared/auth', 'infra'],
   oauth4webapi: ['shared/auth'],
@@ -66,14 +69,15 @@ const packageHomes: Record<string, readonly string[]> = {
 
 function sourceFiles(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.(ts|js)$/.test(file))
+    .filter((file) => /\.(ts|js)$/.test(file) && !file.includes('dist/'))
     .map((file) => join(folder, file));
 }
 
-/** The part of the house a file lies in: two levels in shared/, one elsewhere. */
+/** The part of the house a file lies in: two levels in shared/ and of infra/client/, one elsewhere. */
 function partOf(file: string): string {
   const [top = '', second = ''] = file.split('/');
-  return top === 'shared' && !second.includes('.') ? `${top}/${second}` : top;
+  const hasParts = top === 'shared' || second === 'client';
+  return hasParts && !second.includes('.') ? `${top}/${second}` : top;
 }
 
 function importsOf(file: string): string[] {

@@ -1,6 +1,5 @@
 // What changes of a project's policy have in common, its federation rules being a part of it.
 
-import { audiencesOf } from '#shared/auth/authority.ts';
 import type { FederationRule } from '#shared/auth/federation-rules.ts';
 import {
   changePolicy,
@@ -8,7 +7,7 @@ import {
   type PolicyChange,
   type StoredPolicy,
 } from '#shared/auth/policies.ts';
-import { isOwner, type ProjectPolicy } from '#shared/auth/policy.ts';
+import { isOwner, type ProjectPolicy, type Standing } from '#shared/auth/policy.ts';
 import type { Reply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { auditDetailCharactersMax } from '#shared/oci/limits.ts';
@@ -34,9 +33,11 @@ export async function change(
   services: Services,
   { to, etags, action, detail: describe }: Omit<Required<PolicyChange>, 'author'>,
 ): Promise<Changed> {
+  const { project, access, host } = request;
   const matching = ifMatch(request);
+  const standing = await services.authority.standing(project, access.identity, host);
   let detail = '';
-  const policy = await changePolicy(services, request.project, {
+  const policy = await changePolicy(services, project, {
     action,
     author: authorOf(request),
     detail: (before, after) => {
@@ -47,7 +48,7 @@ export async function change(
       matching === undefined ? etags : matching.filter((etag) => etags?.includes(etag) ?? true),
     to: (before) => {
       const after = to(before);
-      requireOwnerStays(request, services, before, after);
+      requireOwnerStays(request, standing, before, after);
       return after;
     },
   });
@@ -62,17 +63,14 @@ function ifMatch({ headers }: Pick<ProjectRequest, 'headers'>): readonly string[
 }
 
 function requireOwnerStays(
-  { access, host, project, query }: ProjectRequest,
-  { authority: { operators } }: Services,
+  { access, project, query }: ProjectRequest,
+  standing: Standing,
   before: ProjectPolicy,
   after: ProjectPolicy,
 ): void {
   if (readFlag(query, 'force')) return;
   const owns = (policy: ProjectPolicy) =>
-    isOwner(
-      { project, policy, operators, isOpen: false, audiences: audiencesOf(host) },
-      access.identity.principal,
-    );
+    isOwner({ ...standing, policy, isOpen: false }, access.identity.principal);
   // Who does not own it by the policy does so by what this does not change.
   if (!owns(before) || owns(after)) return;
   throw new RegistryError('UNSUPPORTED', {

@@ -5,17 +5,18 @@ import { type Credentials, isForeign, parseBearer } from '#shared/auth/credentia
 import { grant } from '#shared/auth/grant.ts';
 import type { Identity } from '#shared/auth/identity.ts';
 import { principalName } from '#shared/auth/principal.ts';
+import { createRefreshToken } from '#shared/auth/refresh-tokens.ts';
 import { parseScopes } from '#shared/auth/scope.ts';
 import { jsonReply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
-import { formBytesMax, scopesMax } from '#shared/oci/limits.ts';
-import { parseContentType } from '#shared/oci/media-types.ts';
+import { scopesMax } from '#shared/oci/limits.ts';
 import type { Action, ActionRequest } from '../action.ts';
 import type { Services } from '../services.ts';
+import { badForm, readForm } from './form.ts';
 
 export const issueToken: Action = async (request, services) => {
-  const { parameters, credentials } =
-    request.method === 'POST' ? await readForm(request) : readQuery(request);
+  const { parameters, credentials, isOffline } =
+    request.method === 'POST' ? await readGrant(request) : readQuery(request);
   const identity = await identify(request, services, credentials);
   const scopes = parseScopes(parameters.getAll('scope'));
   if (scopes.length > scopesMax) {
@@ -26,15 +27,20 @@ export const issueToken: Action = async (request, services) => {
   }
   const granted = await grant(services.authority, identity, scopes, request.host);
   const { principal, expiresAt } = identity;
-  // What Google and issuers vouch for for a short time only still gets a whole token, as in gcr.io.
-  const notAfter = principal.kind === 'robot' ? expiresAt : undefined;
+  // What Google and issuers vouch for for a short time only still gets a whole token, as in gcr.io: but once.
+  const isBounded = principal.kind === 'robot' || credentials?.kind === 'refresh';
+  const notAfter = isBounded ? expiresAt : undefined;
   const issued = await services.issuer.issue(request.host, { principal, ...granted }, notAfter);
+  const refreshToken = isOffline
+    ? await createRefreshToken(services, identity, request.host)
+    : undefined;
   // containerd needs access_token, Spinnaker and gcloud need token: always both.
   const body = {
     token: issued.token,
     access_token: issued.token,
     expires_in: issued.expiresInSeconds,
     issued_at: issued.issuedAt.toISOString(),
+    refresh_token: refreshToken,
   };
   const reply = jsonReply(body, { 'Cache-Control': 'no-store' });
   return { ...reply, actor: principalName(principal) };
@@ -44,6 +50,8 @@ interface TokenRequest {
   readonly parameters: URLSearchParams;
   /** Those of a form; who asks by a header is known already, and is anonymous without one. */
   readonly credentials: Credentials | undefined;
+  /** A refresh token is asked for, too. */
+  readonly isOffline: boolean;
 }
 
 function readQuery({ query, headers, origin, host }: ActionRequest): TokenRequest {
@@ -55,21 +63,36 @@ function readQuery({ query, headers, origin, host }: ActionRequest): TokenReques
         'the token endpoint takes a username and a password (Basic), or a token of Google or a trusted issuer',
     });
   }
-  return { parameters: query, credentials: undefined };
+  const isOffline = query.get('offline_token') === 'true';
+  return { parameters: query, credentials: undefined, isOffline };
 }
 
-async function readForm(request: ActionRequest): Promise<TokenRequest> {
-  const contentType = parseContentType(request.headers['content-type']);
-  if (contentType !== undefined && contentType !== 'application/x-www-form-urlencoded') {
-    throw badForm('the body must be a form (application/x-www-form-urlencoded)');
+/** The two grants of the OAuth2 form (RFC 6749 sections 4.3 and 6). */
+async function readGrant(request: ActionRequest): Promise<TokenRequest> {
+  const form = await readForm(request);
+  const given = (name: string) => {
+    const value = form.get(name);
+    if (value === null) throw badForm(`${name} is needed`);
+    return value;
+  };
+  switch (form.get('grant_type')) {
+    case 'password': {
+      const [username, password] = [given('username'), given('password')];
+      const isOffline = form.get('access_type') === 'offline';
+      return {
+        parameters: form,
+        credentials: { kind: 'basic', username, password },
+        isOffline,
+      };
+    }
+    case 'refresh_token': {
+      const token = given('refresh_token');
+      // The client goes on with the one it has.
+      return { parameters: form, credentials: { kind: 'refresh', token }, isOffline: false };
+    }
+    default:
+      throw badForm('grant_type must be password or refresh_token');
   }
-  const form = new URLSearchParams((await request.body.bytes(formBytesMax)).toString('utf8'));
-  if (form.get('grant_type') !== 'password') {
-    throw badForm('grant_type must be password');
-  }
-  const [username, password] = [form.get('username'), form.get('password')];
-  if (username === null || password === null) throw badForm('username and password are needed');
-  return { parameters: form, credentials: { kind: 'basic', username, password } };
 }
 
 async function identify(
@@ -81,8 +104,4 @@ async function identify(
   const identity = await authenticator.authenticate(credentials, request);
   if (identity !== undefined) return identity;
   throw wrongCredentials(request, { credentials });
-}
-
-function badForm(message: string): RegistryError {
-  return new RegistryError('UNSUPPORTED', { message, status: 400 });
 }

@@ -30,7 +30,9 @@ export async function main(): Promise<void> {
     const settings = readSettings(process.env);
     const { dataDirectory, adminPassword } = settings;
     const { variables, newPassword } = await loadSecretVariables(dataDirectory, adminPassword);
-    const environment = { ...variables, ...process.env };
+    // Before the functions stands one proxy more than before this process: its own.
+    const proxies = { BERTH_PROXIES: String(settings.proxies + 1) };
+    const environment = { ...variables, ...process.env, ...proxies };
     // What is missing or wrong is told here, and not by each process.
     for (const name of targetNames) readGiven(name, environment);
     await prepareTopic(environment);

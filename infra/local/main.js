@@ -1,4 +1,4 @@
-// What `npm start`, `start:google`, `collect` and `verify` run. Plain JavaScript that any Node understands, so that one too
+// What `npm start`, `start:google`, `collect`, `verify` and `rotate-keys` run. Plain JavaScript that any Node understands, so that one too
 // old to read the rest says so instead of failing on its syntax.
 
 import module from 'node:module';
@@ -23,6 +23,7 @@ const commands = {
   'start:google': './google.ts',
   collect: './collect.ts',
   verify: './verify.ts',
+  'rotate-keys': './rotate-keys.ts',
 };
 const command = commands[/** @type {keyof typeof commands} */ (process.argv[2] ?? 'start')];
 import(command)

@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { functionOf, type Route, routes } from '#functions/routes.ts';
+import { normalAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyHeaders, writeReply } from '#shared/http/reply.ts';
 import { pathPattern } from '#shared/http/router.ts';
@@ -152,7 +153,8 @@ function headersFor({ rawHeaders, headers, socket }: Incoming): string[] {
   }
   if (headers['transfer-encoding'] !== undefined) passed.push('Transfer-Encoding', 'chunked');
   if (headers['x-forwarded-proto'] === undefined) passed.push('X-Forwarded-Proto', 'http');
-  if (socket?.remoteAddress !== undefined) passed.push('X-Forwarded-For', socket.remoteAddress);
+  // Always one more entry, and at the end: functions count on it (BERTH_PROXIES).
+  passed.push('X-Forwarded-For', normalAddress(socket?.remoteAddress ?? ''));
   return passed;
 }
 

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { sha256 } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
@@ -15,7 +14,7 @@ import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
-import { loadSecrets, publicPart } from './secrets.ts';
+import { adminHashOf, loadSecrets, signingKey, verifyingKeys } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
 /** The one location of a registry that knows no hosts. */
@@ -36,7 +35,7 @@ export interface LocalRegistry {
  */
 export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   const { dataDirectory, adminPassword, anonymousPull } = settings;
-  const { operators, privateIssuers, googleEndpoint } = settings;
+  const { operators, privateIssuers, googleEndpoint, freeFailures, requestsPerSecond } = settings;
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   await access(dataDirectory, constants.R_OK | constants.W_OK | constants.X_OK).catch(
     (cause: Error) => {
@@ -61,7 +60,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   ).unref();
   const metrics = createMetrics();
   const logRequest = logRequests(stderrLog);
-  const adminSha256 = adminPassword === '' ? secrets.adminSha256 : sha256(adminPassword);
+  const adminHash = await adminHashOf(dataDirectory, secrets, adminPassword);
   return {
     services: {
       documents,
@@ -72,14 +71,17 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       ...(await openAccess(
         { documents, clock },
         {
-          ...{ adminSha256, anonymousPull, operators, privateIssuers, googleEndpoint },
+          ...{ adminHash, anonymousPull, operators, privateIssuers, googleEndpoint },
+          ...{ freeFailures, requestsPerSecond },
+          hosts: settings.hosts,
           projectBucket: undefined,
-          tokenKeys: [publicPart(secrets.tokenKey)],
+          tokenKeys: verifyingKeys(secrets),
           locationOf: () => location,
         },
       )),
-      issuer: await createIssuer(secrets.tokenKey, clock),
+      issuer: await createIssuer(signingKey(secrets), clock),
       stateKeys: secrets.stateKeys,
+      proxies: settings.proxies,
       log: stderrLog,
       observe: (served) => {
         metrics.observe(served);

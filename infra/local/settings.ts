@@ -3,7 +3,15 @@
 import * as v from 'valibot';
 import { type Member, membersSchema } from '#shared/auth/member.ts';
 import {
+  freeFailuresMax,
+  passwordBytesMax,
+  proxiesMax,
+  requestsPerSecondMax,
+} from '#shared/oci/limits.ts';
+import {
+  countSchema,
   type Environment,
+  hostsSchema,
   issuersSchema,
   portSchema,
   projectsSchema,
@@ -52,6 +60,7 @@ export const settings = {
     schema: v.pipe(
       v.string(),
       v.check((text) => text === '' || text.length >= 8, 'must have 8 characters or more'),
+      v.maxBytes(passwordBytesMax, `must have at most ${passwordBytesMax} bytes`),
     ),
     fallback: '',
     meaning:
@@ -67,6 +76,12 @@ export const settings = {
     fallback: '',
     meaning:
       'who may do everything beside the user `admin`: members as policies name them, separated by commas',
+  },
+  BERTH_HOSTS: {
+    schema: hostsSchema,
+    fallback: '',
+    meaning:
+      'the hosts by which clients call the registry, separated by commas: tokens of Google and of issuers are good here that were made for one of them; when not set, those of this machine',
   },
   BERTH_PRIVATE_ISSUERS: {
     schema: issuersSchema,
@@ -85,6 +100,24 @@ export const settings = {
     meaning:
       'URLs that are told of changes, separated by commas; each gets what Pub/Sub would push (see below)',
   },
+  BERTH_PROXIES: {
+    schema: countSchema(proxiesMax),
+    fallback: '0',
+    meaning:
+      'how many entries of `X-Forwarded-For` are appended by proxies that stand in front, past which nobody comes; the leftmost of those is taken for the client',
+  },
+  BERTH_FREE_FAILURES: {
+    schema: countSchema(freeFailuresMax),
+    fallback: '5',
+    meaning:
+      'logins that may fail for one name from one address before the next have to wait, longer each time; 0 for no limit',
+  },
+  BERTH_REQUESTS_PER_SECOND: {
+    schema: countSchema(requestsPerSecondMax),
+    fallback: '1000',
+    meaning:
+      'requests that one account, or one address that is not logged in, may make a second, and ten times as many at once; 0 for no limit',
+  },
 } as const satisfies Readonly<Record<string, Setting>>;
 
 export interface Settings {
@@ -95,10 +128,17 @@ export interface Settings {
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
   readonly operators: readonly Member[];
+  readonly hosts: ReadonlySet<string>;
   readonly privateIssuers: readonly string[];
   readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */
   readonly pushEndpoints: readonly string[];
+  /** Entries of X-Forwarded-For that trusted proxies append. */
+  readonly proxies: number;
+  /** Failed logins of one name from one address; 0 where none makes anybody wait. */
+  readonly freeFailures: number;
+  /** Of one principal; 0 for no limit. */
+  readonly requestsPerSecond: number;
 }
 
 /** Reads the settings. @throws Error that names the variable and says what it must be */
@@ -111,8 +151,12 @@ export function readSettings(environment: Environment): Settings {
     adminPassword: value('BERTH_ADMIN_PASSWORD'),
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
     operators: value('BERTH_OPERATORS'),
+    hosts: value('BERTH_HOSTS'),
     privateIssuers: value('BERTH_PRIVATE_ISSUERS'),
     googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),
+    proxies: value('BERTH_PROXIES'),
+    freeFailures: value('BERTH_FREE_FAILURES'),
+    requestsPerSecond: value('BERTH_REQUESTS_PER_SECOND'),
   };
 }

@@ -76,10 +76,12 @@ export function audit(
 ): void {
   const id = `${newestFirst(now)}-${randomUUID().slice(-12)}`;
   const entry = { ...bounded(change), actor: by, address, requestId, at: now };
-  transaction.set([...shardKey(project, shardOf(id)), id], entry, {
+  transaction.set(auditKey(project, id), entry, {
     expiresAt: now + auditDays * 24 * 60 * 60 * 1000,
   });
 }
+
+const auditKey = (project: string, id: string): Key => [...shardKey(project, shardOf(id)), id];
 
 /** A manifest may have had more tags than a document has room for. */
 function bounded({ tags, detail, ...change }: Omit<AuditedChange, 'project'>): typeof change & {

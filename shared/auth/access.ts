@@ -1,5 +1,6 @@
 // Whether a request may do what its route needs: the table in ARCHITECTURE.md, "Who may do what".
 
+import { networkOf } from '../http/address.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { projectOf, type RepositoryName } from '../oci/reference.ts';
 import type { Authority } from './authority.ts';
@@ -19,6 +20,7 @@ import type { TokenClaims, TokenVerifier } from './token.ts';
  * `promise`, to be told that a blob need not be uploaded, is `pull` with a token, if only an anonymous one.
  * It is what a push asks first. containerd 1.6 hangs when its first challenge comes to a request with a
  * body, as it would in a project that is open to anonymous pulls.
+ * `probe` is nothing, too, and is not counted: who looks after a process must see it when it has much to do.
  * `platform` is for who comes from inside, and was let in by the platform, whose credentials are not ours to read.
  */
 export type Need =
@@ -29,6 +31,7 @@ export type Need =
   | 'operate'
   | 'login'
   | 'nothing'
+  | 'probe'
   | 'platform';
 
 export interface AccessServices {
@@ -69,9 +72,10 @@ export async function authorise(
   target: Target,
 ): Promise<Access> {
   if (need === 'platform') return { ...accessOf(services, request, nobody), by: 'platform' };
+  if (need === 'probe') return accessOf(services, request, nobody);
   const { authorization } = request.headers;
   if (authorization === undefined) {
-    services.rates.take(request.address);
+    services.rates.take(networkOf(request.address));
     return authoriseAnyone(services, request, need, target);
   }
   const token = parseBearer(authorization);
@@ -115,7 +119,7 @@ async function authoriseCredentials(
     token === undefined ? parseBasic(authorization) : ({ kind: 'bearer', token } as const);
   const identity = credentials && (await services.authenticator.authenticate(credentials, request));
   if (identity === undefined) {
-    services.rates.take(request.address);
+    services.rates.take(networkOf(request.address));
     throw wrongCredentials(request, { scope: scopeOf(need, target), credentials });
   }
   const access = accessOf(services, request, identity);
@@ -138,14 +142,16 @@ async function authoriseToken(
   const challenge = (message: string, error: 'invalid_token' | 'insufficient_scope') =>
     unauthorized(request.origin, request.host, { message, scope, error });
   if (claims === undefined || (await services.revocations.isRevoked(claims.seen))) {
-    services.rates.take(request.address);
+    services.rates.take(networkOf(request.address));
     throw challenge(
       'the token has expired or was revoked, or is not one for this host: get another',
       'invalid_token',
     );
   }
   const access = accessByToken(services, request, claims);
-  services.rates.take(claims.principal.kind === 'anonymous' ? request.address : access.by);
+  services.rates.take(
+    claims.principal.kind === 'anonymous' ? networkOf(request.address) : access.by,
+  );
   if (need === 'login' || need === 'nothing') return access;
   if (need === 'operate') {
     // No scope stands for it: whoever is one may.

@@ -2,11 +2,12 @@
 
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
+import type { AudiencesOf } from './audiences.ts';
 import { type BucketPermission, policyOfBucket } from './bucket-policy.ts';
 import type { Identity } from './identity.ts';
 import type { Member } from './member.ts';
 import { openPolicies, type StoredPolicy } from './policies.ts';
-import { emptyPolicy, type Standing } from './policy.ts';
+import { emptyPolicy, isOperator, type Standing } from './policy.ts';
 
 export interface AuthoritySettings {
   /** Projects that anyone may pull from, or all of them. */
@@ -15,6 +16,7 @@ export interface AuthoritySettings {
   readonly operators: readonly Member[];
   /** Where IAM on a project's bucket is its policy: the bucket's name, and what anybody may do with it. */
   readonly buckets?: BucketRights | undefined;
+  readonly audiencesOf: AudiencesOf;
 }
 
 export interface BucketRights {
@@ -41,9 +43,11 @@ export interface Authority extends Pick<AuthoritySettings, 'anonymousPull' | 'op
   ): Promise<VersionedStanding>;
 }
 
+const undecided: StoredPolicy = { ...emptyPolicy, version: 0 };
+
 export function openAuthority(
   { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
-  { anonymousPull, operators, buckets }: AuthoritySettings,
+  { anonymousPull, operators, buckets, audiencesOf }: AuthoritySettings,
 ): Authority {
   const policies = openPolicies(documents, clock);
   const ownPolicy = (project: string, fresh: boolean) =>
@@ -63,22 +67,20 @@ export function openAuthority(
     anonymousPull,
     operators,
     standing: async (project, identity, host, { fresh = false } = {}) => {
-      const { version, ...policy } = await policyFor(project, identity, host, fresh);
+      // Whom no policy can refuse anything needs none to be read.
+      const { version, ...policy } = isOperator({ operators }, identity.principal)
+        ? undecided
+        : await policyFor(project, identity, host, fresh);
       const isOpen = anonymousPull === '*' || anonymousPull.has(project);
       return { project, policy, isOpen, operators, audiences: audiencesOf(host), version };
     },
   };
 }
 
-/** What a token may name to be one for this registry. */
-export function audiencesOf(host: string): readonly string[] {
-  return [`https://${host}`, `http://${host}`, host];
-}
-
 async function bucketPolicy(bucket: string | undefined, identity: Identity): Promise<StoredPolicy> {
   // Who comes by our own token cannot be asked about any more: that token says all that was granted.
   if (bucket === undefined || identity.permissionsOn === undefined) {
-    return { ...emptyPolicy, version: 0 };
+    return undecided;
   }
   return { ...policyOfBucket(await identity.permissionsOn(bucket)), version: 0 };
 }

@@ -56,12 +56,14 @@ export function wrongCredentials(
   const message =
     credentials?.kind === 'bearer'
       ? 'the token is not one that shows who you are, or has expired'
-      : 'the username or the password is wrong';
+      : credentials?.kind === 'refresh'
+        ? 'the login is not good any more: log in again'
+        : 'the username or the password is wrong';
   const username = credentials?.kind === 'basic' ? credentials.username : undefined;
   return new WrongCredentials(unauthorized(origin, host, { message, scope }), username);
 }
 
-/** Credentials were shown, and not even looked at: too many that were wrong came before. */
+/** Credentials were shown, and not looked at: too many that were wrong came before, or wait for their turn. */
 export class TooManyFailedLogins extends RegistryError {
   /** As of {@link WrongCredentials}. */
   readonly username: string | undefined;

@@ -1,13 +1,11 @@
 // Credentials: what a request shows, and whom it shows.
 
-import { createHmac, randomBytes } from 'node:crypto';
 import { RegistryError } from '../oci/errors.ts';
-import { recentIdentitiesMax, recentSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
-import { audiencesOf } from './authority.ts';
+import type { AudiencesOf } from './audiences.ts';
 import { TooManyFailedLogins } from './challenge.ts';
-import type { FailedLogins } from './failed-logins.ts';
+import type { FailedLogins, Login } from './failed-logins.ts';
 import {
   type GoogleIdentities,
   isGoogleUsername,
@@ -17,12 +15,15 @@ import type { Identity } from './identity.ts';
 import { isProject, isRobotName } from './names.ts';
 import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
 import { isLetInAnywhere, isTrustedIssuer } from './policies.ts';
+import { identifyRefreshed } from './refresh-tokens.ts';
 import { identifyRobot } from './robot-logins.ts';
 
 export type Credentials =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
   /** A token of somebody else's than ours: Google's, or an issuer's. */
-  | { readonly kind: 'bearer'; readonly token: string };
+  | { readonly kind: 'bearer'; readonly token: string }
+  /** A refresh token of ours. */
+  | { readonly kind: 'refresh'; readonly token: string };
 
 /** From where credentials come, and for which registry. */
 export interface LoginContext {
@@ -43,30 +44,22 @@ export interface AuthenticatorServices {
   readonly clock: Clock;
   /** Checks the admin's password. */
   readonly isAdmin: (password: string) => Promise<boolean>;
+  /** What stands for that password in refresh tokens: another one with each. */
+  readonly adminCredential: string | undefined;
   readonly google: GoogleIdentities | undefined;
+  readonly audiencesOf: AudiencesOf;
   readonly oidc: OidcTokens;
   readonly failedLogins: FailedLogins;
 }
 
 export function openAuthenticator(services: AuthenticatorServices): Authenticator {
-  const { clock, failedLogins } = services;
-  const recent = new RecentIdentities(clock);
   return {
     authenticate: async (credentials, context) => {
-      const known = recent.find(credentials, context);
-      if (known !== undefined) return known;
-      const attempt = { address: context.address, username: usernameOf(credentials) };
-      await failedLogins.admit(attempt).catch((error: unknown) => {
+      const verify = () => identify(services, credentials, context);
+      const checked = services.failedLogins.check(loginOf(credentials, context), verify);
+      return checked.catch((error: unknown) => {
         throw refusedLogin(error, credentials);
       });
-      const identity = await identify(services, credentials, context);
-      if (identity === undefined) {
-        await failedLogins.failed(attempt);
-        return undefined;
-      }
-      failedLogins.succeeded(attempt);
-      recent.keep(credentials, context, identity);
-      return identity;
     },
   };
 }
@@ -77,10 +70,12 @@ async function identify(
   { host }: LoginContext,
 ): Promise<Identity | undefined> {
   if (credentials.kind === 'bearer') return identifyToken(services, credentials.token, host);
+  if (credentials.kind === 'refresh') return identifyRefreshed(services, credentials.token, host);
   const { username, password } = credentials;
   if (username === 'admin') {
     const isAdmin = await services.isAdmin(password);
-    return isAdmin ? { principal: { kind: 'admin' }, seen: {}, credential: 'admin' } : undefined;
+    const { adminCredential: credential } = services;
+    return isAdmin ? { principal: { kind: 'admin' }, seen: {}, credential } : undefined;
   }
   const isGoogle = isGoogleUsername(username);
   // A token of an issuer says by itself whose it is, whatever name it comes under.
@@ -110,7 +105,7 @@ function identifyToken(
 }
 
 async function identifyGoogle(
-  { google }: AuthenticatorServices,
+  { google, audiencesOf }: AuthenticatorServices,
   credential: { username?: string | undefined; secret: string },
   host: string,
 ): Promise<Identity | undefined> {
@@ -121,7 +116,7 @@ async function identifyGoogle(
 }
 
 async function identifyFederated(
-  { oidc, documents }: AuthenticatorServices,
+  { oidc, documents, audiencesOf }: AuthenticatorServices,
   token: string,
   host: string,
 ): Promise<Identity | undefined> {
@@ -155,39 +150,12 @@ export function looksLikeUsername(text: string): boolean {
   );
 }
 
-function usernameOf(credentials: Credentials): string {
-  // Tokens have no name before they are verified: those of an address count together.
-  return credentials.kind === 'basic' ? credentials.username : '';
-}
-
-/** Whom credentials showed a moment ago, by a hash that says nothing to who reads this process's memory. */
-class RecentIdentities {
-  readonly #key = randomBytes(32);
-  readonly #clock: Clock;
-  readonly #known = new Map<string, { identity: Identity; until: number }>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  find(credentials: Credentials, context: LoginContext): Identity | undefined {
-    const found = this.#known.get(this.#hash(credentials, context));
-    return found !== undefined && found.until > this.#clock.now() ? found.identity : undefined;
-  }
-
-  keep(credentials: Credentials, context: LoginContext, identity: Identity): void {
-    if (this.#known.size >= recentIdentitiesMax) {
-      this.#known.delete(this.#known.keys().next().value ?? '');
-    }
-    const { expiresAt = Number.POSITIVE_INFINITY } = identity;
-    const until = Math.min(this.#clock.now() + recentSeconds * 1000, expiresAt);
-    this.#known.set(this.#hash(credentials, context), { identity, until });
-  }
-
-  #hash(credentials: Credentials, { host }: LoginContext): string {
-    const shown = JSON.stringify([host, credentials]);
-    return createHmac('sha256', this.#key).update(shown).digest('base64');
-  }
+/** Tokens have no name before they are verified, and those that they come under are everybody's. */
+function loginOf(credentials: Credentials, { address }: LoginContext): Login {
+  if (credentials.kind !== 'basic') return { address, username: '', password: credentials.token };
+  const { username, password } = credentials;
+  const isToken = isGoogleUsername(username) || username === oidcUsername;
+  return { address, username: isToken ? '' : username, password };
 }
 
 /** What an Authorization header shows, but for our own tokens; `undefined` when it is none. */

@@ -10,6 +10,7 @@ import {
   issuerCharactersMax,
   nameCharactersMax,
   patternCharactersMax,
+  patternWildcardsMax,
   ruleClaimsMax,
 } from '../oci/limits.ts';
 import { parseRepositoryName, projectOf } from '../oci/reference.ts';
@@ -80,6 +81,10 @@ export const federationRuleSchema = v.strictObject({
           v.string('must be a pattern, which is text'),
           v.nonEmpty('must not be empty'),
           v.maxLength(patternCharactersMax, `must be at most ${patternCharactersMax} characters`),
+          v.regex(
+            new RegExp(`^[^*]*(?:\\*+[^*]*){0,${patternWildcardsMax}}$`),
+            `must have at most ${patternWildcardsMax} wildcards`,
+          ),
         ),
         'must be an object of patterns',
       ),
@@ -195,27 +200,39 @@ export function matchesRule(
  */
 export function matchesPattern(pattern: string, text: string): boolean {
   if (pattern.length > patternCharactersMax || text.length > patternCharactersMax) return false;
-  if (!pattern.includes('*')) return pattern === text;
-  const pieces = pattern.match(/\*\*+|[\s\S]/g) ?? [];
-  // reached[n]: what was read of the text can be the first n pieces. A wildcard may be nothing: before it is after it.
-  let reached = new Uint8Array(pieces.length + 1);
+  // reached[n]: what was read of the pattern can be the first n characters of the text.
+  let reached = new Uint8Array(text.length + 1);
   reached[0] = 1;
-  for (let n = 0; n < pieces.length && pieces[n]?.startsWith('*'); n += 1) reached[n + 1] = 1;
-  for (let at = 0; at < text.length && reached.includes(1); at += 1) {
-    const character = text.charAt(at);
-    const next = new Uint8Array(pieces.length + 1);
-    for (const [n, piece] of pieces.entries()) {
-      const taken = piece.startsWith('*')
-        ? next[n] === 1 || (reached[n + 1] === 1 && stands(piece, character))
-        : reached[n] === 1 && piece === character;
-      if (taken) next[n + 1] = 1;
-    }
-    reached = next;
+  for (const piece of pattern.split(/(\*+)/)) {
+    reached = piece.startsWith('*')
+      ? passOver(reached, text, piece === '*')
+      : passText(reached, text, piece);
   }
-  return reached[pieces.length] === 1;
+  return reached[text.length] === 1;
 }
 
-/** Whether a wildcard may stand for the character. */
-function stands(wildcard: string, character: string): boolean {
-  return wildcard !== '*' || (character !== '/' && character !== ':');
+/** From each place that was reached, all that follow, or those of the same part of the name. */
+function passOver(
+  reached: Uint8Array<ArrayBuffer>,
+  text: string,
+  within: boolean,
+): Uint8Array<ArrayBuffer> {
+  let on = false;
+  return reached.map((is, n) => {
+    if (within && n > 0 && '/:'.includes(text.charAt(n - 1))) on = false;
+    on ||= is === 1;
+    return on ? 1 : 0;
+  });
+}
+
+/** From each place that was reached, the one after the characters that are the text's there. */
+function passText(
+  reached: Uint8Array<ArrayBuffer>,
+  text: string,
+  characters: string,
+): Uint8Array<ArrayBuffer> {
+  return reached.map((_, n) => {
+    const from = n - characters.length;
+    return from >= 0 && reached[from] === 1 && text.startsWith(characters, from) ? 1 : 0;
+  });
 }

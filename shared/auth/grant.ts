@@ -28,8 +28,10 @@ export async function grant(
 ): Promise<Granted> {
   const recent = await decideAll(authority, identity, scopes, { host, fresh: false });
   // Nobody is refused by a policy that is not so any more: what was given a moment ago holds at once.
-  const isRefused = recent.refused.length > 0 && identity.principal.kind !== 'anonymous';
-  return isRefused ? decideAll(authority, identity, scopes, { host, fresh: true }) : recent;
+  const isRefused = recent.refused.some((refused) => scopes.some((scope) => asks(scope, refused)));
+  return isRefused && identity.principal.kind !== 'anonymous'
+    ? decideAll(authority, identity, scopes, { host, fresh: true })
+    : recent;
 }
 
 async function decideAll(
@@ -91,6 +93,15 @@ function split(
   const refused = isServed ? [] : asked.filter((action) => !allowed.includes(action));
   const of = (some: readonly string[]) => (some.length > 0 ? [{ type, name, actions: some }] : []);
   return { granted: of(granted), refused: of(refused) };
+}
+
+/** Whether one of these actions was asked for in so many words. */
+function asks(scope: Scope, { type, name, actions }: Scope): boolean {
+  return (
+    scope.type === type &&
+    scope.name === name &&
+    actions.some((action) => scope.actions.includes(action))
+  );
 }
 
 function isAsked(actions: readonly string[], action: string): boolean {

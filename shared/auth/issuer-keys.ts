@@ -33,7 +33,7 @@ const issuerKeysKey = (issuer: string): Key => [
 export interface IssuerKeysOptions extends Discovery {
   readonly documents: Documents;
   readonly clock: Clock;
-  /** Told, once an hour at most for an issuer, that its keys could not be had. */
+  /** Told, once an hour at most for an issuer, that its keys could not be had, read or stored. */
   readonly log?:
     | ((severity: 'WARNING', message: string, fields: Record<string, unknown>) => void)
     | undefined;
@@ -60,7 +60,8 @@ interface Remembered {
   stored?: StoredKeys;
   looked: boolean;
   askedAt: number;
-  warnedAt: number;
+  /** Message → when it was last logged. */
+  readonly warnedAt: Map<string, number>;
   asking?: Promise<void> | undefined;
 }
 
@@ -70,7 +71,7 @@ export function openIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
 
   /** The most recently used are last; the first one is forgotten. */
   const recall = (issuer: string): Remembered => {
-    const one = issuers.get(issuer) ?? { looked: false, askedAt: -Infinity, warnedAt: -Infinity };
+    const one = issuers.get(issuer) ?? { looked: false, askedAt: -Infinity, warnedAt: new Map() };
     issuers.delete(issuer);
     const [oldest] = issuers.keys();
     if (issuers.size >= issuersRememberedMax && oldest !== undefined) issuers.delete(oldest);
@@ -87,8 +88,9 @@ export function openIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
     Math.abs(clock.now() - askedAt) < issuerPauseSeconds * 1000;
 
   const warn = (one: Remembered, message: string, fields: Record<string, unknown>) => {
-    if (Math.abs(clock.now() - one.warnedAt) < issuerWarningSeconds * 1000) return;
-    one.warnedAt = clock.now();
+    const warnedAt = one.warnedAt.get(message) ?? -Infinity;
+    if (Math.abs(clock.now() - warnedAt) < issuerWarningSeconds * 1000) return;
+    one.warnedAt.set(message, clock.now());
     log?.('WARNING', message, fields);
   };
 
@@ -108,7 +110,7 @@ export function openIssuerKeys(options: IssuerKeysOptions): IssuerKeys {
       warn(one, 'the keys of an issuer of ID tokens cannot be had', {
         issuer,
         reason: reasonOf(error),
-        keysOf: one.known === undefined ? 'none' : new Date(one.known.fetchedAt).toISOString(),
+        lastHad: one.known === undefined ? 'never' : new Date(one.known.fetchedAt).toISOString(),
       });
       return;
     }

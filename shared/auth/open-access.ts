@@ -4,19 +4,26 @@ import type { JWK } from 'jose';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import type { AccessServices } from './access.ts';
+import { audiencesFor } from './audiences.ts';
 import { type AuthoritySettings, openAuthority } from './authority.ts';
 import { bucketOfProject } from './bucket-policy.ts';
 import { openAuthenticator } from './credentials.ts';
-import type { FailedLogins } from './failed-logins.ts';
+import { openFailedLogins } from './failed-logins.ts';
 import { openGoogleIdentities } from './google-identities.ts';
 import { openOidcTokens } from './oidc-tokens.ts';
+import { openPasswords } from './passwords.ts';
+import { openRequestRates } from './request-rates.ts';
 import { openRevocations } from './revocations.ts';
-import { hasHash } from './secrets.ts';
+import { sha256 } from './secrets.ts';
 import { createVerifier } from './token.ts';
 
 export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {
-  /** The SHA-256 of the admin's password, in hex; nobody is the admin without one. */
-  readonly adminSha256: string | undefined;
+  /** The hash of the admin's password (passwords.ts); nobody is the admin without one. */
+  readonly adminHash: string | undefined;
+  /** Failed logins of a name from an address that make nobody wait; 0 where none does. */
+  readonly freeFailures: number;
+  /** Requests that one principal may make, for long; 0 for no limit. */
+  readonly requestsPerSecond: number;
   /** Public JWKs with their `kid`s, by which tokens are verified. */
   readonly tokenKeys: readonly JWK[];
   /** Issuers of ID tokens that may be plain HTTP and in a private network. */
@@ -25,6 +32,8 @@ export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' 
   readonly googleEndpoint: string | undefined;
   /** The name of a project's bucket, where IAM on it is the project's policy: see {@link bucketOfProject}. */
   readonly projectBucket: string | undefined;
+  /** The hosts by which clients call the registry, for which tokens of others are made: see {@link audiencesFor}. */
+  readonly hosts: ReadonlySet<string>;
   /** The location that a host stands for. */
   locationOf(host: string): string;
 }
@@ -34,17 +43,15 @@ export async function openAccess(
   { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
   settings: AccessSettings,
 ): Promise<AccessServices> {
-  const { anonymousPull, operators, adminSha256, privateIssuers, projectBucket } = settings;
+  const { anonymousPull, operators, adminHash, privateIssuers, projectBucket } = settings;
+  const { freeFailures, requestsPerSecond } = settings;
   const google = openGoogleIdentities({
     clock,
     endpoint: settings.googleEndpoint,
     bucketMode: projectBucket !== undefined,
   });
-  const failedLogins: FailedLogins = {
-    admit: async () => undefined,
-    failed: async () => undefined,
-    succeeded: () => undefined,
-  };
+  const passwords = openPasswords(clock);
+  const audiencesOf = audiencesFor(settings.hosts);
   const buckets = projectBucket && {
     nameOf: (project: string, host: string) =>
       bucketOfProject(projectBucket, { project, location: settings.locationOf(host) }),
@@ -54,18 +61,20 @@ export async function openAccess(
     authenticator: openAuthenticator({
       documents,
       clock,
-      isAdmin: async (password) => adminSha256 !== undefined && hasHash(password, adminSha256),
+      isAdmin: (password) => passwords.verify(adminHash ?? '', password),
+      adminCredential: adminHash === undefined ? undefined : sha256(adminHash),
       google,
+      audiencesOf,
       oidc: openOidcTokens({ documents, clock, privateIssuers }),
-      failedLogins,
+      failedLogins: openFailedLogins({ documents, clock, freeFailures }),
     }),
     authority: openAuthority(
       { documents, clock },
-      { anonymousPull, operators, buckets: buckets || undefined },
+      { anonymousPull, operators, buckets: buckets || undefined, audiencesOf },
     ),
     verifier: await createVerifier(settings.tokenKeys, clock),
     revocations: openRevocations(documents, clock),
-    rates: { take: () => undefined },
+    rates: openRequestRates(requestsPerSecond, clock),
     privateIssuers,
   };
 }

@@ -5,7 +5,8 @@
 
 import type { CryptoKey, JWK, jwtVerify } from 'jose';
 import * as v from 'valibot';
-import { tokenSeconds } from '../oci/limits.ts';
+import { RegistryError } from '../oci/errors.ts';
+import { tokenCharactersMax, tokenSeconds, verifiedTokensCharactersMax } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Principal, principalName } from './principal.ts';
 import type { Seen } from './revocations.ts';
@@ -13,7 +14,6 @@ import type { Scope } from './scope.ts';
 
 const algorithm = 'ES256';
 const issuer = 'berth';
-const verifiedMax = 10_000;
 
 export interface TokenClaims {
   readonly principal: Principal;
@@ -32,13 +32,21 @@ export interface TokenIssuer {
   /**
    * @param service the host it is good for
    * @param notAfter milliseconds since 1970 at which it expires, if that is sooner than others do
+   * @throws RegistryError DENIED (400) when it would be longer than clients could send
    */
   issue(service: string, claims: TokenClaims, notAfter?: number): Promise<IssuedToken>;
 }
 
 export interface TokenVerifier {
+  /** The public keys that it verifies by (RFC 7517). */
+  readonly keys: readonly JWK[];
   /** What the token says, or `undefined` when it is forged, expired, or another host's. */
   verify(service: string, token: string): Promise<TokenClaims | undefined>;
+}
+
+/** What verifies what a key signs, as others are told it (RFC 7517 section 4): nothing private, whatever is in it. */
+export function publicJwk({ kty, crv, x, y, kid }: JWK): JWK {
+  return { kty, crv, x, y, kid, alg: algorithm, use: 'sig' } as JWK;
 }
 
 /** @param key the private key, as a JWK with its `kid`. Only the function `token` holds it. */
@@ -64,6 +72,7 @@ export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer>
         .setExpirationTime(issued + seconds)
         .setJti(crypto.randomUUID())
         .sign(privateKey);
+      if (token.length > tokenCharactersMax) throw tooLong();
       return { token, expiresInSeconds: seconds, issuedAt: new Date(issued * 1000) };
     },
   };
@@ -99,6 +108,8 @@ const principalSchema = v.variant('kind', [
   }),
 ]) satisfies v.GenericSchema<unknown, Principal>;
 const claimsSchema = v.object({
+  // One host, and not a list with it in.
+  aud: v.string(),
   exp: v.number(),
   access: scopesSchema,
   refused: scopesSchema,
@@ -116,21 +127,29 @@ export async function createVerifier(keys: readonly JWK[], clock: Clock): Promis
     import('jose/key/import'),
     import('jose/jwt/verify'),
   ]);
+  const publicKeys = keys.map(publicJwk);
   const imported = new Map<string, CryptoKey>();
-  for (const key of keys) {
+  for (const key of publicKeys) {
     const publicKey = await importJWK(key, algorithm);
     if (!(publicKey instanceof Uint8Array)) imported.set(key.kid ?? '', publicKey);
   }
   const verified = new Map<string, { claims: TokenClaims; expiresAt: number }>();
+  let verifiedCharacters = 0;
   return {
+    keys: publicKeys,
     verify: async (service, token) => {
+      if (token.length > tokenCharactersMax) return undefined;
       const cacheKey = `${service}\0${token}`;
       const known = verified.get(cacheKey);
       if (known !== undefined && known.expiresAt > clock.now()) return known.claims;
-      verified.delete(cacheKey);
+      if (verified.delete(cacheKey)) verifiedCharacters -= cacheKey.length;
       const fresh = await verifyToken(jose.jwtVerify, imported, service, token, clock);
       if (fresh === undefined) return undefined;
-      if (verified.size >= verifiedMax) verified.clear();
+      verifiedCharacters += cacheKey.length;
+      if (verifiedCharacters > verifiedTokensCharactersMax) {
+        verified.clear();
+        verifiedCharacters = cacheKey.length;
+      }
       verified.set(cacheKey, fresh);
       return fresh.claims;
     },
@@ -160,8 +179,16 @@ async function verifyToken(
   }
 }
 
+function tooLong(): RegistryError {
+  return new RegistryError('DENIED', {
+    message: 'the token would be too long to be sent: ask for fewer scopes in one',
+    status: 400,
+  });
+}
+
+/** By its name alone: whatever else a token says of keys is not looked at. */
 function keyOf(keys: ReadonlyMap<string, CryptoKey>, kid: string | undefined): CryptoKey {
-  const key = keys.get(kid ?? '');
+  const key = kid === undefined ? undefined : keys.get(kid);
   if (key === undefined) throw new Error('no such key');
   return key;
 }

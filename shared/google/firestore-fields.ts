@@ -10,6 +10,7 @@ export const documentKinds = [
   'blobLinks',
   'blobManifests',
   'blobs',
+  'failedLogins',
   'history',
   'issuers',
   'issuerKeys',
@@ -21,6 +22,7 @@ export const documentKinds = [
   'policies',
   'projects',
   'referrers',
+  'refreshTokens',
   'relays',
   'repositories',
   'reviews',
@@ -34,7 +36,9 @@ export const documentKinds = [
 
 /** The kinds of which some documents pass: {@link expiryField} says when. */
 export const expiringKinds = [
+  'failedLogins',
   'audits',
+  'refreshTokens',
   'revocations',
   'issuerKeys',
   'robots',

@@ -2,14 +2,18 @@
 // registry's own form.
 
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorEnvelope, RegistryError } from '../oci/errors.ts';
 import { headerBytesMax, headersMs, idleMs, lastWordMs, silenceMs } from '../oci/limits.ts';
+import { normalAddress } from './address.ts';
 import type { Handler } from './message.ts';
 
 /** What was answered where no request came to be one. */
 export interface Refused {
   readonly requestId: string;
+  /** Who was at the other end of the connection. */
+  readonly address: string;
   readonly status: number;
   /** Of the answer's body. */
   readonly bytesSent: number;
@@ -110,7 +114,12 @@ function refuse(
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  told({ requestId: id, status: Number.parseInt(status, 10), bytesSent: Buffer.byteLength(body) });
+  told({
+    requestId: id,
+    address: normalAddress((socket instanceof Socket && socket.remoteAddress) || ''),
+    status: Number.parseInt(status, 10),
+    bytesSent: Buffer.byteLength(body),
+  });
   // A moment to read why; then it is over, whether or not the other side ends its own.
   setTimeout(() => socket.destroy(), lastWordMs).unref();
 }

@@ -11,14 +11,17 @@ export class Http2Incoming implements Incoming {
   readonly url: string | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
+  readonly socket: Incoming['socket'];
   readonly #stream: ServerHttp2Stream;
 
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
+    socket?: Incoming['socket'],
   ) {
     this.#stream = stream;
+    this.socket = socket;
     this.headers = headers;
     this.rawHeaders = rawHeaders;
     this.method = headers[':method'];

@@ -4,7 +4,6 @@
 import {
   createServer,
   type Http2Server,
-  type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
@@ -43,7 +42,8 @@ export function createHttp2Connections(handler: Handler): Http2Connections {
   const sessions = new Map<ServerHttp2Session, Socket>();
   const server = createBoundedServer();
   server.on('stream', (stream, headers, _flags, rawHeaders) => {
-    answer(handler, stream, headers, rawHeaders);
+    const socket = sessions.get(stream.session as ServerHttp2Session);
+    answer(handler, stream, new Http2Incoming(stream, headers, rawHeaders, socket));
   });
   return {
     accept: (socket) => {
@@ -83,16 +83,11 @@ function createBoundedServer(): Http2Server {
   });
 }
 
-function answer(
-  handler: Handler,
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  rawHeaders: readonly string[],
-): void {
+function answer(handler: Handler, stream: ServerHttp2Stream, request: Http2Incoming): void {
   // What is wrong with a stream is seen by who reads or writes it.
   stream.on('error', () => undefined);
   stream.setTimeout(silenceMs, () => breakOff(stream));
-  void handler(new Http2Incoming(stream, headers, rawHeaders), new Http2Outgoing(stream));
+  void handler(request, new Http2Outgoing(stream));
 }
 
 /** Ends a connection that asks for nothing, and one whose other side does not end it with us. */

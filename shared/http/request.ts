@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { RegistryError } from '../oci/errors.ts';
 import { urlCharactersMax } from '../oci/limits.ts';
+import { clientAddress } from './address.ts';
 import type { Incoming } from './message.ts';
 
 /**
@@ -38,21 +39,27 @@ export interface HttpRequest {
   readonly host: string;
   /** `scheme://host` as the client wrote it. */
   readonly origin: string;
-  /** Where the client is: an IPv4 or IPv6 address, or `unknown`. */
+  /** Where the client is: an IPv4 or IPv6 address, or `unknown` (address.ts). */
   readonly address: string;
   readonly body: RequestBody;
+}
+
+export interface ParseOptions {
+  /** The client's address, where it is not who is at the other end of the connection. */
+  readonly address?: string;
+  /** Called when the body is asked for, before it is read: the moment for 100 Continue. */
+  readonly beforeBody?: () => void;
 }
 
 const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
 /**
  * Reads what a server hands over.
- * @param beforeBody called when the body is asked for, before it is read: the moment for 100 Continue
  * @throws RegistryError when the URL or the Host header is not one a client would send
  */
 export function parseRequest(
   message: Incoming,
-  beforeBody: () => void = () => undefined,
+  { address = clientAddress(message, 0), beforeBody = () => undefined }: ParseOptions = {},
 ): HttpRequest {
   const { method = 'GET', url = '/', headers } = message;
   if (url.length > urlCharactersMax) {
@@ -72,7 +79,7 @@ export function parseRequest(
     headers,
     host,
     origin: `${scheme}://${host}`,
-    address: message.socket?.remoteAddress ?? 'unknown',
+    address,
     body: bodyOf(message, beforeBody),
   };
 }

@@ -52,6 +52,12 @@ export const scopesMax = 100;
 /** A form posted to the token endpoint. */
 export const formBytesMax = 64 * 1024;
 
+/** A token, as long as it is: within {@link headerBytesMax}, beside all else that a client sends. */
+export const tokenCharactersMax = 48 * 1024;
+
+/** Tokens that an instance knows to be good, all together. */
+export const verifiedTokensCharactersMax = 16 * 1024 * 1024;
+
 /** How long a token is good for. Clients ask for another when it is not. */
 export const tokenSeconds = 15 * 60;
 
@@ -75,9 +81,10 @@ export const claimNameCharactersMax = 64;
 export const claimCharactersMax = 256;
 export const claimsBytesMax = 4 * 1024;
 
-/** Conditions of a federation rule, and each one's pattern. */
+/** Conditions of a federation rule, and each one's pattern. They are tried at a log-in, so all of them must be quick. */
 export const ruleClaimsMax = 20;
 export const patternCharactersMax = 1024;
+export const patternWildcardsMax = 16;
 
 /** What an issuer may take to tell its keys, all questions together, and the bytes of each answer. */
 export const issuerAnswerMs = 5000;
@@ -199,10 +206,9 @@ export const policyBytesMax = 512 * 1024;
 /** Rules of federation in one project: they lie in the same document. */
 export const federationRulesMax = 100;
 
-/** How long a policy or a login that was checked is taken for what it was, and how many an instance keeps. */
+/** How long a policy that was read is taken for what it is, and how many an instance keeps. */
 export const recentSeconds = 10;
 export const recentPoliciesMax = 1000;
-export const recentIdentitiesMax = 10_000;
 
 /** Projects whose rules are looked through for somebody whom an issuer vouches for, and how many at once. */
 export const trustingProjectsMax = 200;
@@ -239,13 +245,6 @@ export const auditDetailCharactersMax = 2000;
 export const auditEntriesMax = 1000;
 export const auditLookedAtMax = 2000;
 
-/** Robots of one project, and secrets of one robot. */
-export const robotsMax = 1000;
-export const robotSecretsMax = 10;
-
-/** How long a robot that has expired is still listed, and can be given more time. */
-export const robotKeptDays = 30;
-
 /** What is shown as a Google credential: a service account's key as JSON is 2.5 KiB, a federated token up to 12. */
 export const googleCredentialBytesMax = 16 * 1024;
 
@@ -275,3 +274,68 @@ export const googleKeysAgainSeconds = 30;
 /** How long a token that a service account signed itself may be good for (Google's own rule), and how clocks may differ. */
 export const selfSignedSecondsMax = 60 * 60;
 export const clockSkewSeconds = 60;
+/** Entries of X-Forwarded-For that proxies in front of Berth may append. */
+export const proxiesMax = 9;
+
+/** A password that somebody chose. */
+export const passwordBytesMax = 1024;
+
+/** What computing one hash by scrypt may take of memory and in rounds (`p`), whatever its text says. */
+export const scryptMemoryBytesMax = 64 * 1024 * 1024;
+export const scryptRoundsMax = 4;
+
+/** Hashes by scrypt that a process computes at once, and that wait for their turn: more are told to come again. */
+export const scryptsAtOnce = 2;
+export const scryptsWaitingMax = 32;
+
+/** How long a password that was verified is known, and how many an instance knows. */
+export const verifiedPasswordSeconds = 60;
+export const verifiedPasswordsMax = 1000;
+
+/**
+ * Logins that may fail before the next one has to wait, as multiples of BERTH_FREE_FAILURES: of a name from a network, of a
+ * network under any name, and of a name from anywhere. Then each failure doubles the wait, from a second to the longest.
+ */
+export const freeFailuresTimes = { pair: 1, network: 4, name: 20 };
+export const freeFailuresMax = 10_000;
+export const loginWaitSecondsMax = { pair: 5 * 60, network: 30, name: 5 };
+
+/** Failures are forgotten when there was none for so long. */
+export const failedLoginsSeconds = 15 * 60;
+
+/** Of each of these, how many an instance keeps in mind, and how many logins wait there for those before them. */
+export const failedLoginsKeptMax = 10_000;
+export const loginsWaitingMax = 100;
+
+/** How long credentials that were right let their holder past the failures of others, and how many are known. */
+export const goodLoginSeconds = 24 * 60 * 60;
+export const goodLoginsMax = 10_000;
+
+/** How long a login waits for what other instances know of failures, and for telling them. */
+export const sharedFailuresMs = 1000;
+
+/** How long an instance takes what it has read of these for what they know. */
+export const sharedFailuresReadMs = 2000;
+
+/** What BERTH_REQUESTS_PER_SECOND may be at most; how much of a second's worth may come at once; and who is counted. */
+export const requestsPerSecondMax = 1_000_000;
+export const requestsBurstSeconds = 10;
+export const requestRatesMax = 10_000;
+
+/** Robots of one project, and secrets of one robot. */
+export const robotsMax = 1000;
+export const robotSecretsMax = 10;
+
+/** How long a robot that has expired is still listed, and can be given more time. */
+export const robotKeptDays = 30;
+
+/** How long a refresh token is good that is not used; that is put off at most once a day. */
+export const refreshTokenSeconds = 90 * 24 * 60 * 60;
+export const refreshTokenExtendSeconds = 24 * 60 * 60;
+
+/** How long a refresh token is good that was got by a job's token of an issuer. */
+export const refreshTokenFederatedSeconds = 60 * 60;
+
+/** How long one key signs before a start on one machine replaces it, and how many there are: one signs, all verify. */
+export const signingKeyDays = 90;
+export const signingKeysMax = 2;

@@ -562,6 +562,21 @@ describe('a token and a robot in time', () => {
     },
   );
 
+  it('a token that no client could send is not made: fewer scopes are to be asked for', async () => {
+    const robot = { project: 'team', name: 'greedy', role: 'reader' } as const;
+    const { username, secret } = await createRobot(registry().services, robot);
+    const ask = (count: number): Call => {
+      const scopes = Array.from(
+        { length: count },
+        (_, one) => `repository:team/${`${one}`.padStart(250, 'x')}:pull,push,delete`,
+      );
+      const fields = { grant_type: 'password', username, password: secret.secret };
+      return postToken(form({ ...fields, scope: scopes.join(' ') }));
+    };
+    const tooLong: Expectation = { status: 400, code: 'DENIED', message: /fewer scopes/ };
+    await sendAll(registry().url, [ask(50), as(bearer, ping), answered(ask(100), tooLong)]);
+  });
+
   it('a robot that is made anew has a new secret, and the old one is 401', async () => {
     const robot = { project: 'team', name: 'renewed', role: 'reader' } as const;
     const before = await newRobot(registry(), robot);

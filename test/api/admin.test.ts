@@ -947,7 +947,9 @@ table('a robot', [
             prefix: 'robots/web',
             expiresAt: '2030-01-02T03:04:05.000Z',
             disabled: false,
-            secrets: [{ id: secret.id, created: secretCreated, expiresAt: '2029-01-02T02:04:05.500Z' }],
+            secrets: [
+              { id: secret.id, created: secretCreated, expiresAt: '2029-01-02T02:04:05.500Z' },
+            ],
           });
         },
       },

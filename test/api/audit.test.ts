@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import type { AuditRecord } from '#functions/audit.ts';
 import { routes } from '#functions/routes.ts';
 import { listAudit } from '#shared/audit/list.ts';
@@ -31,13 +31,16 @@ const basic = (username: string, password: string) =>
 
 /** The Authorization headers of robots of `team`. */
 const robots = new Map<string, string>();
-const registry = useRegistry({ anonymousPull: new Set(['open']) }, async ({ services }) => {
-  for (const role of ['owner', 'writer', 'reader'] as const) {
-    const robot = { project: 'team', name: role, role };
-    const { username, secret } = await createRobot(services, robot);
-    robots.set(role, basic(username, secret.secret));
-  }
-});
+const registry = useRegistry(
+  { anonymousPull: new Set(['open']), freeFailures: 5 },
+  async ({ services }) => {
+    for (const role of ['owner', 'writer', 'reader'] as const) {
+      const robot = { project: 'team', name: role, role };
+      const { username, secret } = await createRobot(services, robot);
+      robots.set(role, basic(username, secret.secret));
+    }
+  },
+);
 
 let names = 0;
 /** A repository that no other test knows. */
@@ -326,6 +329,10 @@ describe('what is denied', () => {
 });
 
 describe('a login that fails', () => {
+  const secret = 'Tr0ub4dor&3';
+  // Those before are forgotten, so that none has to wait.
+  beforeEach(() => registry().clock.advance(60 * 60 * 1000));
+
   const failed = { action: 'login', outcome: 'failed', reason: 'UNAUTHORIZED' } as const;
   const testFailure = (call: Omit<Call, 'expect'>, expected: Partial<Expected> = {}) =>
     testLine(call, 401, 'WARNING', { ...failed, ...expected });
@@ -360,7 +367,20 @@ describe('a login that fails', () => {
     await testFailure({ method: 'GET', path: '/v2/', authorization: 'Basic !!!' });
   });
 
-  const secret = 'Tr0ub4dor&3';
+  it('is told as denied where it was not looked at, because too many failed before', async () => {
+    const authorization = basic('guessed@team', 'wrong');
+    const ping = { method: 'GET', path: '/v2/', authorization };
+    let statuses: number[] = [];
+    while (!statuses.includes(429) && statuses.length < 50) {
+      statuses = [...statuses, (await send(registry().url, ping)).status];
+    }
+    const denied = { ...failed, outcome: 'denied', reason: 'TOOMANYREQUESTS' } as const;
+    await testLine(ping, 429, 'WARNING', { ...denied, username: 'guessed@team' });
+    const call = form({ username: secret, password: secret });
+    while ((await send(registry().url, call)).status !== 429) assert.ok(statuses.push(0) < 100);
+    await testLine(call, 429, 'WARNING', denied);
+  });
+
   for (const [what, username, told] of [
     ['a password in the wrong place', secret, undefined],
     ['one that begins as a name does', 'hunter2', undefined],

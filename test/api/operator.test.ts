@@ -288,6 +288,7 @@ it('the process writes one line of JSON a request, and no secret', async () => {
     assert.deepEqual(rest, {
       severity: 'INFO',
       message: 'request',
+      address: '127.0.0.1',
       method: 'GET',
       route: 'end-3',
       name: 'a/b',

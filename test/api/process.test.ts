@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { digestOf } from '#shared/oci/digest.ts';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
+import { send as sendCall } from '#test/support/calls.ts';
 
 const main = join(import.meta.dirname, '../../infra/local/main.js');
 
@@ -97,6 +98,49 @@ describe('the process', () => {
     });
     assert.equal(stdout, '0 reviewed, 0 blobs deleted, 0 bytes freed\n');
     assert.equal(status, 0);
+  });
+
+  it('rotates its keys, with `npm run rotate-keys`, where no server runs; tokens outlive one rotation', async () => {
+    const dataDirectory = join(directory, 'rotated');
+    const rotate = () =>
+      spawnSync(process.execPath, [main, 'rotate-keys'], {
+        env: { ...process.env, BERTH_DATA: dataDirectory },
+        encoding: 'utf8',
+      });
+    // Each start listens on another port; the host is what a token is for.
+    const headers = { host: 'registry.example' };
+    const first = await startBerth({ dataDirectory });
+    const { body } = await sendCall(first.url, {
+      method: 'GET',
+      path: '/v2/token',
+      authorization: `Basic ${Buffer.from(`admin:${first.password}`).toString('base64')}`,
+      headers,
+    });
+    const authorization = `Bearer ${JSON.parse(String(body)).token}`;
+    const refused = rotate();
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /^berth: the data directory \S+ is in use by another process\n$/);
+    await first.stop();
+    const seen: [number, number][] = [];
+    for (let times = 0; times < 2; times++) {
+      const { status, stdout } = rotate();
+      assert.equal(status, 0);
+      assert.match(stdout, /^tokens are signed by \S+ from the next start on; what \S+ signed/);
+      const berth = await startBerth({ dataDirectory });
+      const ping = { method: 'GET', path: '/v2/', authorization, headers };
+      const keys = await sendCall(berth.url, {
+        ...ping,
+        path: '/.well-known/jwks.json',
+        authorization: null,
+      });
+      const told = JSON.parse(String(keys.body)).keys?.length;
+      seen.push([(await sendCall(berth.url, ping)).status, told]);
+      await berth.stop();
+    }
+    assert.deepEqual(seen, [
+      [200, 2],
+      [401, 2],
+    ]);
   });
 
   it('does not start where another has the data, and names the directory', async () => {

@@ -94,6 +94,8 @@ const identities: Readonly<Record<string, Rights | 'wrong'>> = {
   'a job of the owner': { ...known, 'team/web/app': 'pull push' },
   'a job of the owner by Bearer': { ...known, 'team/web/app': 'pull push' },
   'a job in production': { ...known, 'team/web/app': 'pull push', 'team/app': 'pull push' },
+  // Whose rule names no audience, and the other project trusts other owners.
+  'a job for this registry by its name': { ...anyone, 'team/web/app': 'pull' },
   'a job of another owner': 'wrong',
   'a job for another registry': 'wrong',
   'a job of an issuer that nobody trusts': 'wrong',
@@ -159,6 +161,61 @@ describe('who may do what', () => {
       }
     });
   }
+
+  // Google's accounts have refresh tokens of their own, and nobody has none.
+  const refreshing = Object.entries(identities).filter(([, rights]) => rights !== 'wrong');
+  for (const [identity, rights] of refreshing) {
+    const isGiven = /^(admin|a robot|another project’s robot|a job)\b/.test(identity);
+    it(`${identity} ${isGiven ? 'may the same by a refresh token' : 'gets no refresh token'}`, async () => {
+      const { url } = registry();
+      const authorization = shown.get(identity) ?? null;
+      const login = { method: 'GET', path: '/v2/token?offline_token=true', authorization };
+      const loggedIn = await send(url, login);
+      assert.equal(loggedIn.status, 200, String(loggedIn.body));
+      const { refresh_token: token } = JSON.parse(String(loggedIn.body));
+      assert.equal(typeof token, isGiven ? 'string' : 'undefined');
+      if (!isGiven) return;
+      const scope = repositories.map((name) => `repository:${name}:pull,push,delete`).join(' ');
+      const refreshed = await send(url, {
+        method: 'POST',
+        path: '/v2/token',
+        authorization: null,
+        headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+        body: `${new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token, scope })}`,
+      });
+      assert.equal(refreshed.status, 200, String(refreshed.body));
+      const [, claims = ''] = JSON.parse(String(refreshed.body)).token.split('.');
+      const { access } = JSON.parse(Buffer.from(claims, 'base64url').toString());
+      assert.deepEqual(
+        Object.fromEntries(
+          access.map((one: { name: string; actions: string[] }) => [
+            one.name,
+            one.actions.join(' '),
+          ]),
+        ),
+        rights,
+      );
+    });
+  }
+
+  it('lets nobody in by a token for another host, whatever host it says that this is', async () => {
+    const { url } = registry();
+    const host = 'evil.example';
+    for (const password of [
+      google.idToken({ aud: `https://${host}`, email: 'owner@example.com' }),
+      await issuer.token({
+        ...githubClaims(),
+        repository_owner: 'trusting',
+        aud: `https://${host}`,
+      }),
+    ]) {
+      const headers = { host };
+      const authorization = basic('_oidc', password);
+      const path = '/v2/token?scope=repository:team/web/app:pull';
+      const { status } = await send(url, { method: 'GET', path, headers, authorization });
+      assert.equal(status, 401);
+    }
+  });
 
   it('has rows enough to mean something, and more that refuse than let through', () => {
     const rows = Object.values(identities).flatMap((rights) =>
@@ -265,6 +322,13 @@ async function decide(
           role: 'writer',
           prefix: 'team/web',
         },
+        {
+          id: 'named',
+          issuer: trusted,
+          claims: { repository_owner: 'trusting' },
+          role: 'reader',
+          prefix: 'team/web',
+        },
       ],
     },
   );
@@ -305,7 +369,7 @@ async function introduce(
       role,
       ...(prefix === undefined ? {} : { prefix }),
     });
-    return { ...made, secret: made.secret.secret };
+    return { username: made.username, secret: made.secret.secret };
   };
   const show = (identity: string, header: string | null) => shown.set(identity, header);
   show('nobody', null);
@@ -381,6 +445,8 @@ async function introduce(
   show('a job of the owner', basic('_oidc', await job()));
   show('a job of the owner by Bearer', `Bearer ${await job()}`);
   show('a job in production', basic('_oidc', await job({ environment: 'production' })));
+  const named = await job({ repository_owner: 'trusting', aud: `https://${host}` });
+  show('a job for this registry by its name', basic('_oidc', named));
   show('a job of another owner', basic('_oidc', await job({ repository_owner: 'mallory' })));
   show('a job for another registry', basic('_oidc', await job({ aud: 'https://other.example' })));
   show('a job of an issuer that nobody trusts', basic('_oidc', await job({}, stranger)));

@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
+import { send } from '#test/support/calls.ts';
 import { layerFile, writeDockerArchive, writeImage, writeIndex } from '#test/support/images.ts';
 import {
   type Client,
@@ -183,6 +184,35 @@ describe('docker', { skip }, () => {
     await docker('tag', `${berth.host}/demo/held:v1`, `${berth.host}/demo/held:v2`);
     const pushed = await docker('push', `${berth.host}/demo/held:v2`);
     assert.equal(pushed.match(/Layer already exists/g)?.length, 3);
+  });
+
+  it('keeps a refresh token in place of the password, by which skopeo comes in, too, until it is revoked', async () => {
+    await pushBySkopeo('kept', 'demo/kept:v1');
+    const config = join(space.path, 'config/config.json');
+    const kept = await readFile(config, 'utf8');
+    const { identitytoken, auth } = JSON.parse(kept).auths[berth.host];
+    assert.match(identitytoken, /^berth_refresh_[A-Za-z0-9_-]{43}$/);
+    assert.equal(Buffer.from(auth, 'base64').toString(), 'admin:');
+    assert.ok(!kept.includes(Buffer.from(credentials()).toString('base64')));
+    const inspect = ['inspect', '--tls-verify=false', '--authfile', config];
+    const image = `docker://${berth.host}/demo/kept:v1`;
+    await byToken(berth, 'user:admin', () => skopeo(...inspect, image));
+    await byToken(berth, 'user:admin', () => docker('pull', `${berth.host}/demo/kept:v1`));
+    await docker('tag', `${berth.host}/demo/kept:v1`, `${berth.host}/demo/kept:v2`);
+    await docker('push', `${berth.host}/demo/kept:v2`);
+    await login(berth.password);
+    const other = JSON.parse(await readFile(config, 'utf8')).auths[berth.host].identitytoken;
+    const { status } = await send(berth.url, {
+      method: 'POST',
+      path: '/v2/token/revoke',
+      authorization: null,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: `token=${other}`,
+    });
+    assert.equal(status, 200);
+    await assert.rejects(docker('push', `${berth.host}/demo/kept:v2`), refusal);
+    await assert.rejects(skopeo(...inspect, image), refusal);
+    await login(berth.password);
   });
 
   it('is refused with a wrong password, and after it logged out', async () => {

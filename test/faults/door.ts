@@ -7,7 +7,8 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { newSecret, sha256 } from '#shared/auth/secrets.ts';
+import { hashSecret } from '#shared/auth/passwords.ts';
+import { newSecret } from '#shared/auth/secrets.ts';
 import { createIssuer, createVerifier } from '#shared/auth/token.ts';
 import type { Clock } from '#shared/ports/clock.ts';
 import type { Store } from '#shared/registry/store.ts';
@@ -46,7 +47,7 @@ export class Exchange {
 }
 
 /** What all calls have in common. */
-type SharedServices = Pick<Services, 'issuer' | 'verifier' | 'stateKeys'>;
+type SharedServices = Pick<Services, 'issuer' | 'verifier' | 'stateKeys' | 'proxies'>;
 
 export class Door {
   readonly #server: Server;
@@ -66,6 +67,7 @@ export class Door {
     const door = new Door(server, {
       issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
       verifier: await createVerifier([{ ...(await exportJWK(publicKey)), kid: 'test' }], clock),
+      proxies: 0,
       stateKeys: [{ id: 'test', secret: newSecret() }],
     });
     server.on('request', (request, response) => {
@@ -105,12 +107,15 @@ export class Door {
 
   async #services(store: Store, location: string, logged: string[]): Promise<Services> {
     const access = await openAccess(store, {
-      adminSha256: sha256(adminPassword),
+      adminHash: hashSecret(adminPassword),
+      requestsPerSecond: 0,
+      freeFailures: 0,
       anonymousPull: new Set(),
       operators: [],
       privateIssuers: [],
       googleEndpoint: undefined,
       projectBucket: undefined,
+      hosts: new Set(),
       locationOf: () => location,
       tokenKeys: [],
     });

@@ -44,7 +44,8 @@ export const costs = {
   'version, token': { request: '`GET /v2/` with a token', cold: free },
   'token, nobody': { request: 'a token for nobody', cold: free },
   'token, admin': { request: 'a token for the admin', cold: free },
-  'token, robot': { request: 'a token for a robot', cold: oneRead },
+  // The robot, and its project's policy, which is kept for ten seconds.
+  'token, robot': { request: 'a token for a robot', cold: twoReads, warm: oneRead },
 
   'manifest GET by tag': { request: 'manifest GET by tag', cold: twoReads, warm: oneRead },
   'manifest HEAD by tag': { request: 'manifest HEAD by tag', cold: twoReads, warm: oneRead },

@@ -56,7 +56,7 @@ export const requests: Readonly<Record<CostName, Request>> = {
   'token, nobody': reads(async () => ask(200, 'GET', '/v2/token', { authorization: null })),
   'token, admin': reads(async () => ask(200, 'GET', tokenPath('cost/any'))),
   'token, robot': reads(async (other) => {
-    const robot = { project: 'cost', name: word(), role: 'reader' } as const;
+    const robot = { project: 'cost', name: word(), role: 'writer' } as const;
     const { username, secret } = await createRobot(await other.services('token'), robot);
     const credentials = Buffer.from(`${username}:${secret.secret}`).toString('base64');
     return ask(200, 'GET', tokenPath('cost/any'), { authorization: `Basic ${credentials}` });

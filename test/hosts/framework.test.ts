@@ -9,6 +9,7 @@ import '#test/api/pull.test.ts';
 import '#test/api/push-blobs.test.ts';
 import '#test/api/push-manifests.test.ts';
 import '#test/api/push-mounts.test.ts';
+import '#test/api/refresh-tokens.test.ts';
 import '#test/api/upload-sequences.test.ts';
 import { framework, useHost } from '#test/support/hosts.ts';
 

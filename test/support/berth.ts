@@ -60,6 +60,9 @@ export async function startBerth(
       BERTH_DATA: dataDirectory,
       BERTH_ADMIN_PASSWORD: password,
       BERTH_ANONYMOUS_PULL: '',
+      // Floods are one client's here.
+      BERTH_REQUESTS_PER_SECOND: '0',
+      BERTH_FREE_FAILURES: '0',
       ...options.environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -32,6 +32,8 @@ export interface OidcIssuer {
   readonly url: string;
   /** How often it was asked for its discovery document and for its keys. */
   readonly asked: { document: number; keys: number };
+  /** How many connections were made to it. */
+  connections: number;
   /** What its discovery document says beside, or in place of, the usual. */
   described: Record<string, unknown>;
   /** How its discovery document and its keys are answered, when not truly. */
@@ -95,6 +97,7 @@ export async function startOidcIssuer(options: OidcIssuerOptions = {}): Promise<
   };
   const server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer);
   server.on('connection', (socket: Socket) => {
+    issuer.connections += 1;
     if (isDown) socket.destroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -107,6 +110,7 @@ export async function startOidcIssuer(options: OidcIssuerOptions = {}): Promise<
   const issuer: OidcIssuer = {
     url: `${origin}${path}`,
     asked: { document: 0, keys: 0 },
+    connections: 0,
     described: {},
     lies: {},
     keyHeaders: {},
@@ -118,7 +122,7 @@ export async function startOidcIssuer(options: OidcIssuerOptions = {}): Promise<
       // Through JSON, so that what is undefined is left out.
       return new SignJWT(JSON.parse(JSON.stringify({ ...usual, ...claims })))
         .setProtectedHeader({ alg, typ: 'JWT', ...named, ...header })
-        .sign(key);
+        .sign(key, { crit: Object.fromEntries(critical(header).map((name) => [name, true])) });
     },
     publicKey: () => signing.publicJwk,
     rotate: async (alg = signing.alg) => {
@@ -139,6 +143,12 @@ export async function startOidcIssuer(options: OidcIssuerOptions = {}): Promise<
     },
   };
   return issuer;
+}
+
+/** Extensions that the header says must be understood (RFC 7515, section 4.1.11), whatever they are. */
+function critical(header: TokenOptions['header']): string[] {
+  const { crit } = header ?? {};
+  return Array.isArray(crit) ? crit.map(String) : [];
 }
 
 interface SigningKey {

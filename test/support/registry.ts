@@ -12,7 +12,8 @@ import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
 import { parseMember } from '#shared/auth/member.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
-import { newSecret, sha256 } from '#shared/auth/secrets.ts';
+import { hashSecret } from '#shared/auth/passwords.ts';
+import { newSecret } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
@@ -50,6 +51,12 @@ export const adminBasic = `Basic ${Buffer.from(`admin:${adminPassword}`).toStrin
 
 export interface TestRegistryOptions {
   readonly anonymousPull?: ReadonlySet<string> | '*';
+  /** Of one principal; as many as come when left out. */
+  readonly requestsPerSecond?: number;
+  /** Failed logins that make nobody wait; when left out, none does. */
+  readonly freeFailures?: number;
+  /** Entries of X-Forwarded-For that are believed. */
+  readonly proxies?: number;
   /** Members that may do everything. */
   readonly operators?: readonly string[];
   /** Issuers on this machine. */
@@ -71,6 +78,9 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
     environment: {
       BERTH_ADMIN_PASSWORD: adminPassword,
       BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
+      BERTH_REQUESTS_PER_SECOND: String(options.requestsPerSecond ?? 0),
+      BERTH_FREE_FAILURES: String(options.freeFailures ?? 0),
+      BERTH_PROXIES: String(options.proxies ?? 0),
       BERTH_OPERATORS: (options.operators ?? []).join(','),
       BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
       BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
@@ -148,17 +158,21 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     ...(await openAccess(
       { documents, clock },
       {
-        adminSha256: sha256(adminPassword),
+        adminHash: hashSecret(adminPassword),
+        requestsPerSecond: options.requestsPerSecond ?? 0,
+        freeFailures: options.freeFailures ?? 0,
         anonymousPull: options.anonymousPull ?? new Set(),
         operators: parseMembers(options.operators),
         privateIssuers: options.privateIssuers ?? [],
         googleEndpoint: options.googleStandIn,
         projectBucket: options.projectBucket,
+        hosts: new Set(),
         locationOf: () => 'local',
         tokenKeys: [{ ...(await exportJWK(publicKey)), kid: 'test' }],
       },
     )),
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
+    proxies: options.proxies ?? 0,
     stateKeys: [{ id: 'test', secret: newSecret() }],
     log: (severity, message, fields) => {
       const line = JSON.stringify(fields ?? {});

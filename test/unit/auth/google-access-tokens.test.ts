@@ -170,6 +170,11 @@ describe('an access token of a service account', () => {
         google.metadataToken({ email, scopes: ['cloud-platform'] }),
       expected: ({ ci: { id } }) => ({ type: 'serviceAccount', id }),
     },
+    'with openid has its number, twice': {
+      secret: ({ google, ci: { email } }) =>
+        google.metadataToken({ email, scopes: ['openid', 'cloud-platform'] }),
+      expected: ({ ci: { id } }) => ({ type: 'serviceAccount', id }),
+    },
     'with the email’s scope has both': {
       secret: ({ google, ci: { email } }) =>
         google.metadataToken({ email, scopes: ['cloud-platform', 'userinfo.email'] }),

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { functionSettings } from '#functions/settings.ts';
 import { readSettings, settings } from '#infra/local/settings.ts';
+import { settingsReader } from '#shared/settings.ts';
 
 const fallbacks = {
   port: 5000,
@@ -12,9 +14,13 @@ const fallbacks = {
   adminPassword: '',
   anonymousPull: new Set<string>(),
   operators: [] as readonly string[],
+  hosts: new Set<string>() as ReadonlySet<string>,
   privateIssuers: [] as readonly string[],
   googleEndpoint: undefined as string | undefined,
   pushEndpoints: [] as readonly string[],
+  proxies: 0,
+  freeFailures: 5,
+  requestsPerSecond: 1000,
 };
 
 /** Variable → what it must not be. */
@@ -36,9 +42,10 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   ],
   HOST: ['', ' ', 'a b', 'http://localhost', 'localhost/', 'a,b', 'ä', '[::1]', '127.0.0.1\n'],
   BERTH_DATA: [''],
-  BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567'],
+  BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567', 'x'.repeat(1025), 'ä'.repeat(513)],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
   BERTH_OPERATORS: ['a', 'user:', 'user:a', 'allUsers', 'user:a@x.example;user:b@x.example'],
+  BERTH_HOSTS: ['https://a', 'a/b', 'a b', '-a', 'a:port'],
   BERTH_PRIVATE_ISSUERS: ['a', 'ftp://a', 'https://', 'https://a?b', 'https://a, b'],
   BERTH_GOOGLE_STAND_IN: [
     'a',
@@ -57,6 +64,9 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
     'http://a/#part',
     Array.from({ length: 21 }, (_, at) => `http://a/${at}`).join(','),
   ],
+  BERTH_PROXIES: ['', ' ', '-1', '1.5', '10', '1e1', 'one', '２'],
+  BERTH_FREE_FAILURES: ['', '-1', '0.5', '10001', 'off'],
+  BERTH_REQUESTS_PER_SECOND: ['', '-1', '0.5', '1000001', '9999999999', '1_000', 'no', 'Infinity'],
 };
 
 /** Variable → a value, and what it is read as. */
@@ -78,10 +88,21 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
     'team, other ,example.com/team',
     { anonymousPull: new Set(['team', 'other', 'example.com/team']) },
   ],
+  ['BERTH_PROXIES', '2', { proxies: 2 }],
+  ['BERTH_PROXIES', '9', { proxies: 9 }],
+  ['BERTH_FREE_FAILURES', '0', { freeFailures: 0 }],
+  ['BERTH_FREE_FAILURES', '20', { freeFailures: 20 }],
+  ['BERTH_REQUESTS_PER_SECOND', '0', { requestsPerSecond: 0 }],
+  ['BERTH_REQUESTS_PER_SECOND', '1000000', { requestsPerSecond: 1_000_000 }],
   [
     'BERTH_OPERATORS',
     'user:A@x.example, robot:ci@team',
     { operators: ['user:a@x.example', 'robot:ci@team'] },
+  ],
+  [
+    'BERTH_HOSTS',
+    'Registry.example.com, eu.example.com:8443',
+    { hosts: new Set(['registry.example.com', 'eu.example.com:8443']) },
   ],
   [
     'BERTH_PRIVATE_ISSUERS',
@@ -161,5 +182,41 @@ describe('readSettings', () => {
       () => readSettings({ BERTH_ADMIN_PASSWORD: 'hunter2' }),
       (error: unknown) => error instanceof Error && !error.message.includes('hunter2'),
     );
+  });
+});
+
+describe('BERTH_ADMIN_HASH', () => {
+  const read = (text: string) =>
+    settingsReader(functionSettings, { BERTH_ADMIN_HASH: text })('BERTH_ADMIN_HASH');
+  const hex = '0123456789abcdef'.repeat(4);
+  const scrypt = `scrypt:ln=15,r=8,p=1:${'A'.repeat(22)}:${'B'.repeat(43)}`;
+
+  it('is a hash by scrypt or SHA-256, and of hexadecimal digits alone the latter', () => {
+    assert.equal(read(scrypt), scrypt);
+    assert.equal(read(`sha256:${hex}`), `sha256:${hex}`);
+    assert.equal(read(hex), `sha256:${hex}`);
+  });
+
+  it('is nothing else, above all no password, and is not told', () => {
+    for (const text of [
+      '',
+      'hunter2hunter2',
+      hex.slice(1),
+      hex.toUpperCase(),
+      `sha512:${hex}`,
+      `sha256:sha256:${hex}`,
+      scrypt.replace('ln=15', 'ln=24'),
+      scrypt.slice(0, -1),
+      `${scrypt}\n`,
+    ]) {
+      assert.throws(
+        () => read(text),
+        (error: unknown) =>
+          error instanceof Error &&
+          /^BERTH_ADMIN_HASH must be /.test(error.message) &&
+          (text === '' || !error.message.includes(text)),
+        JSON.stringify(text),
+      );
+    }
   });
 });
