@@ -85,5 +85,6 @@ export async function openAccess(
     verifier: await createVerifier(settings.tokenKeys, clock),
     revocations: openRevocations(documents, clock),
     rates: openRequestRates(requestsPerSecond, clock),
+    privateIssuers,
   };
 }
