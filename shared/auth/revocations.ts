@@ -41,11 +41,15 @@ export interface Revocations {
  */
 export function openRevocations(documents: Documents, clock: Clock): Revocations {
   let markers: ReadonlyMap<string, number> = new Map();
+  // What was read the time before has settled meanwhile. A subject that is changed again and again has no marker else
+  // that ever does.
+  let settledMarkers: ReadonlyMap<string, number> = new Map();
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
   const read = async () => {
     const startedAt = clock.now();
-    markers = await readMarkers(documents);
+    const found = await readMarkers(documents);
+    [settledMarkers, markers] = [markers, found];
     readAt = startedAt;
   };
   return {
@@ -58,9 +62,9 @@ export function openRevocations(documents: Documents, clock: Clock): Revocations
       }
       const settled = (clock.now() - revocationSettleSeconds * 1000) * 1000;
       for (const subject in seen) {
-        const changed = markers.get(subject);
-        if (changed !== undefined && changed <= settled && (seen[subject] ?? 0) < changed)
-          return true;
+        const changes = [markers.get(subject) ?? 0, settledMarkers.get(subject) ?? 0];
+        const isOlder = (changed: number) => (seen[subject] ?? 0) < changed && changed <= settled;
+        if (changes.some(isOlder)) return true;
       }
       return false;
     },

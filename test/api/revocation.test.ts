@@ -96,6 +96,23 @@ describe('what is taken away', () => {
   });
 });
 
+describe('what is taken away while others are changing the policy', () => {
+  itWhereClocksMove('is gone within a minute, and stays so', async () => {
+    const { clock } = registry();
+    const robot = await robotOf('elsewhere', 'leaver');
+    await decide('other', [{ role: 'reader', members: ['robot:leaver@elsewhere'] }]);
+    clock.advance(atLatest * 1000);
+    const token = await tokenFor(robot, 'other/app');
+    assert.equal((await pull(token, 'other/app')).status, 200);
+    for (let second = 0; second < 180; second += 5) {
+      await decide('other', [{ role: 'reader', members: [`user:u${second}@example.com`] }]);
+      clock.advance(5000);
+      const { status } = await pull(token, 'other/app');
+      if (second >= atLatest) assert.equal(status, 401, `${second} s`);
+    }
+  });
+});
+
 describe('what is given', () => {
   it('holds at once, also where it was refused a moment before', async () => {
     const robot = await robotOf('elsewhere', 'newcomer');
