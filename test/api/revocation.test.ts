@@ -113,6 +113,19 @@ describe('what is taken away while others are changing the policy', () => {
   });
 });
 
+describe('a token that no policy decided about', () => {
+  itWhereClocksMove('is good, whatever becomes of the policy: the admin’s', async () => {
+    const { clock } = registry();
+    await decide('team', [{ role: 'reader', members: ['user:somebody@example.com'] }]);
+    clock.advance(atLatest * 1000);
+    const token = await tokenFor(adminBasic, 'team/app');
+    assert.equal((await pull(token, 'team/app')).status, 200);
+    await decide('team', []);
+    clock.advance(atLatest * 1000);
+    assert.equal((await pull(token, 'team/app')).status, 200);
+  });
+});
+
 describe('what is given', () => {
   it('holds at once, also where it was refused a moment before', async () => {
     const robot = await robotOf('elsewhere', 'newcomer');
