@@ -33,6 +33,11 @@ export interface Revocations {
    * @throws what the documents throw: who cannot know must not let through
    */
   isRevoked(seen: Seen): Promise<boolean>;
+  /**
+   * Whether a subject has changed since a token saw it, asked at this moment: for what must not be done once more.
+   * @throws what the documents throw
+   */
+  hasChanged(subject: string, seen: Seen): Promise<boolean>;
 }
 
 /**
@@ -67,6 +72,10 @@ export function openRevocations(documents: Documents, clock: Clock): Revocations
         if (changes.some(isOlder)) return true;
       }
       return false;
+    },
+    hasChanged: async (subject, seen) => {
+      const marker = await documents.get(revocationKey(subject));
+      return marker !== undefined && (seen[subject] ?? 0) < marker.committedAt;
     },
   };
 }
