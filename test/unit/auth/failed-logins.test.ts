@@ -179,6 +179,16 @@ describe('a network', () => {
     assert.deepEqual(await attempts(9, token), Array(9).fill(1));
   });
 
+  it('does not hold up tokens by passwords that are wrong, nor passwords by tokens', async () => {
+    const token = { ...admin, username: '', password: right };
+    await attempts(21, (at) => ({ ...admin, username: `name ${at}` }));
+    assert.equal(await attempt(token), 'right');
+    const other = { ...token, address: '192.0.2.2' };
+    await attempts(21, (at) => ({ ...other, password: `expired ${at}` }));
+    assert.equal(await attempt({ ...other, password: 'one more' }), 1);
+    assert.equal(await attempt({ ...other, username: 'robot@team' }), 'right');
+  });
+
   it('does not hold up who was here before with the same password', async () => {
     const robot = { ...admin, username: 'robot@team', password: right };
     assert.equal(await attempt(robot), 'right');
