@@ -219,6 +219,12 @@ describe('a name from anywhere', () => {
     }
   });
 
+  it('is counted of the admin alone: nobody guesses a robot’s secret, or keeps it out by its name', async () => {
+    const robot = (at: number) => ({ ...spread(at), username: 'robot@team' });
+    assert.deepEqual(await attempts(150, robot), Array(150).fill('wrong'));
+    assert.equal(await attempt({ ...robot(9999), password: right }), 'right');
+  });
+
   it('does not lock its owner out, whose password was right here a day ago', async () => {
     const owner = { ...admin, address: '198.51.100.7', password: right };
     assert.equal(await attempt(owner), 'right');
