@@ -11,6 +11,7 @@ import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
 import { principalName } from './principal.ts';
 import type { RequestRates } from './request-rates.ts';
 import type { Revocations } from './revocations.ts';
+import { robotSubject } from './robot-records.ts';
 import { type Action, adminAction, catalogName, includes, type Scope } from './scope.ts';
 import type { TokenClaims, TokenVerifier } from './token.ts';
 
@@ -160,11 +161,35 @@ async function authoriseToken(
   }
   if (scope === undefined) throw new Error(`no scope stands for ${need}`);
   const action = actionOf(need);
-  if (includes(claims.granted, action, scope)) return access;
+  if (includes(claims.granted, action, scope)) {
+    if (need !== 'administer' || (await isStillOwner(services, request, claims, target))) {
+      return access;
+    }
+    throw challenge('what you may do here has changed: get another token', 'invalid_token');
+  }
   // What anyone may read needs no scope.
   if (need === 'pull' && (await allows(services, request, nobody, need, target))) return access;
   if (includes(claims.refused, action, scope)) throw denied(scope, access.by);
   throw challenge('the token was not asked for this: get another', 'insufficient_scope');
+}
+
+/**
+ * Who may change a project could give back to himself what was just taken away. So it is looked up each time: that the robot
+ * and its secrets are as they were, and what the policy says now.
+ */
+async function isStillOwner(
+  { authority, revocations }: AccessServices,
+  { host }: HttpRequest,
+  { principal, seen }: TokenClaims,
+  { project = '' }: Target,
+): Promise<boolean> {
+  if (principal.kind === 'robot') {
+    const subject = robotSubject(principal.project, principal.name);
+    if (await revocations.hasChanged(subject, seen)) return false;
+  }
+  const standing = await authority.standing(project, { principal, seen }, host, { fresh: true });
+  // Where IAM on the bucket decides, it cannot be asked by a token of ours.
+  return standing.version === undefined || isOwner(standing, principal);
 }
 
 function accessByToken(

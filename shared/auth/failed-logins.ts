@@ -3,13 +3,15 @@
 //   counted under                free*   then waits of 1, 2, 4 … seconds, at most
 //   a name from a network        5       5 min
 //   a network under any name     20      30 s     others may be behind the same address
-//   a name from anywhere         100     5 s      nobody must be able to lock its owner out
+//   `admin` from anywhere        100     5 s      the one password that may be guessed; but nobody must lock out its owner
 //   * where BERTH_FREE_FAILURES is 5; the others are multiples of it
 //
 // A network is an IPv4 address, or the /64 of an IPv6 address (networkOf). A login without a name counts for its network
-// alone: what is shown then is a token, and not guessed. Who shows what was right in this instance in the last day is past
-// all of this, so the failures of others do not stop a client that was here before; and nobody learns by it that a name
-// exists, since it takes the password to see it. Whether a name exists is asked of nothing here.
+// alone, and there apart from those with one: what is shown then is a token, which is not guessed but expires, and the nodes
+// of a cluster come with new ones each hour from the address that a robot comes from whose secret is gone. Who shows what
+// was right in this instance in the last day is past all of this, so the failures of others do not stop a client that was
+// here before; and nobody learns by it that a name exists, since it takes the password to see it. Whether a name exists
+// is asked of nothing here.
 //
 // An instance counts by itself, and neither reads nor writes until a key has had its free failures. Then their count and
 // the end of the wait are shared in the store. It is written once a wait, by the first that fails after the last wait, and
@@ -82,9 +84,13 @@ function idsOf({ address, username }: Login): Partial<Record<FailureKind, string
     createHash('sha256')
       .update(JSON.stringify([kind, ...parts]))
       .digest('hex');
-  const ofNetwork = { network: id('network', network) };
-  if (username === '') return ofNetwork;
-  return { pair: id('pair', network, username), ...ofNetwork, name: id('name', username) };
+  if (username === '') return { network: id('network', network, 'token') };
+  return {
+    pair: id('pair', network, username),
+    network: id('network', network),
+    // Whoever else there is has a random secret. Counting that from anywhere would keep out its owner, and no guess.
+    ...(username === 'admin' && { name: id('name', username) }),
+  };
 }
 
 /** Credentials that were right, by an HMAC whose key this process alone has: its memory tells nobody what they are. */

@@ -33,6 +33,11 @@ export interface Revocations {
    * @throws what the documents throw: who cannot know must not let through
    */
   isRevoked(seen: Seen): Promise<boolean>;
+  /**
+   * Whether a subject has changed since a token saw it, asked at this moment: for what must not be done once more.
+   * @throws what the documents throw
+   */
+  hasChanged(subject: string, seen: Seen): Promise<boolean>;
 }
 
 /**
@@ -41,11 +46,15 @@ export interface Revocations {
  */
 export function openRevocations(documents: Documents, clock: Clock): Revocations {
   let markers: ReadonlyMap<string, number> = new Map();
+  // What was read the time before has settled meanwhile. A subject that is changed again and again has no marker else
+  // that ever does.
+  let settledMarkers: ReadonlyMap<string, number> = new Map();
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
   const read = async () => {
     const startedAt = clock.now();
-    markers = await readMarkers(documents);
+    const found = await readMarkers(documents);
+    [settledMarkers, markers] = [markers, found];
     readAt = startedAt;
   };
   return {
@@ -58,11 +67,15 @@ export function openRevocations(documents: Documents, clock: Clock): Revocations
       }
       const settled = (clock.now() - revocationSettleSeconds * 1000) * 1000;
       for (const subject in seen) {
-        const changed = markers.get(subject);
-        if (changed !== undefined && changed <= settled && (seen[subject] ?? 0) < changed)
-          return true;
+        const changes = [markers.get(subject) ?? 0, settledMarkers.get(subject) ?? 0];
+        const isOlder = (changed: number) => (seen[subject] ?? 0) < changed && changed <= settled;
+        if (changes.some(isOlder)) return true;
       }
       return false;
+    },
+    hasChanged: async (subject, seen) => {
+      const marker = await documents.get(revocationKey(subject));
+      return marker !== undefined && (seen[subject] ?? 0) < marker.committedAt;
     },
   };
 }

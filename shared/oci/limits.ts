@@ -294,7 +294,7 @@ export const verifiedPasswordsMax = 1000;
 
 /**
  * Logins that may fail before the next one has to wait, as multiples of BERTH_FREE_FAILURES: of a name from a network, of a
- * network under any name, and of a name from anywhere. Then each failure doubles the wait, from a second to the longest.
+ * network under any name, and of `admin` from anywhere. Then each failure doubles the wait, from a second to the longest.
  */
 export const freeFailuresTimes = { pair: 1, network: 4, name: 20 };
 export const freeFailuresMax = 10_000;

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { authorise } from '#shared/auth/access.ts';
 import { changePolicy, etagOf, parseBindings, readPolicy } from '#shared/auth/policies.ts';
-import { createRobot } from '#shared/auth/robots.ts';
+import { createRobot, revokeSecret } from '#shared/auth/robots.ts';
+import type { HttpRequest } from '#shared/http/request.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { itWhereClocksMove } from '#test/support/backend.ts';
 import { pushAll, send, sendAll, useRegistry } from '#test/support/calls.ts';
@@ -93,6 +95,82 @@ describe('what is taken away', () => {
       answer = await pull(robot, 'team/app');
       assert.equal(answer.status, 200, `${second} s, by Basic`);
     }
+  });
+});
+
+describe('what is taken away while others are changing the policy', () => {
+  itWhereClocksMove('is gone within a minute, and stays so', async () => {
+    const { clock } = registry();
+    const robot = await robotOf('elsewhere', 'leaver');
+    await decide('other', [{ role: 'reader', members: ['robot:leaver@elsewhere'] }]);
+    clock.advance(atLatest * 1000);
+    const token = await tokenFor(robot, 'other/app');
+    assert.equal((await pull(token, 'other/app')).status, 200);
+    for (let second = 0; second < 180; second += 5) {
+      await decide('other', [{ role: 'reader', members: [`user:u${second}@example.com`] }]);
+      clock.advance(5000);
+      const { status } = await pull(token, 'other/app');
+      if (second >= atLatest) assert.equal(status, 401, `${second} s`);
+    }
+  });
+});
+
+describe('the right to administer a project', () => {
+  /** Whether a token for it is let through. */
+  async function mayAdminister(project: string, token: string): Promise<boolean> {
+    const { url, services } = registry();
+    const { host, origin } = new URL(url);
+    const authorization = `Bearer ${token}`;
+    const request = { host, origin, address: '192.0.2.1', headers: { authorization } };
+    const asked = authorise(services, request as HttpRequest, 'administer', { project });
+    return asked.then(
+      () => true,
+      (error: unknown) => {
+        assert.ok(error instanceof RegistryError && error.status === 401, String(error));
+        return false;
+      },
+    );
+  }
+
+  async function tokenToAdminister(authorization: string, project: string): Promise<string> {
+    const path = `/v2/token?scope=project:${project}:admin`;
+    const { body } = await send(registry().url, { method: 'GET', path, authorization });
+    return JSON.parse(String(body)).token;
+  }
+
+  itWhereClocksMove('is gone at once, so that nobody gives it back to himself', async () => {
+    const robot = await robotOf('elsewhere', 'owner');
+    await decide('owned', [{ role: 'owner', members: ['robot:owner@elsewhere'] }]);
+    const token = await tokenToAdminister(robot, 'owned');
+    assert.equal(await mayAdminister('owned', token), true);
+    const [both, none] = [['robot:owner@elsewhere', 'user:a@example.com'], ['user:a@example.com']];
+    await decide('owned', [{ role: 'owner', members: both }]);
+    assert.equal(await mayAdminister('owned', token), true, 'what he may is as it was');
+    await decide('owned', [{ role: 'owner', members: none }]);
+    assert.equal(await mayAdminister('owned', token), false);
+  });
+
+  itWhereClocksMove('goes with the secret of a robot', async () => {
+    const { services } = registry();
+    const of = { project: 'owned', name: 'keeper' };
+    const { username, secret } = await createRobot(services, { ...of, role: 'owner' });
+    const token = await tokenToAdminister(basic(username, secret.secret), 'owned');
+    assert.equal(await mayAdminister('owned', token), true);
+    await revokeSecret(services, { ...of, id: secret.id, author: { by: 'user:admin' } });
+    assert.equal(await mayAdminister('owned', token), false);
+  });
+});
+
+describe('a token that no policy decided about', () => {
+  itWhereClocksMove('is good, whatever becomes of the policy: the admin’s', async () => {
+    const { clock } = registry();
+    await decide('team', [{ role: 'reader', members: ['user:somebody@example.com'] }]);
+    clock.advance(atLatest * 1000);
+    const token = await tokenFor(adminBasic, 'team/app');
+    assert.equal((await pull(token, 'team/app')).status, 200);
+    await decide('team', []);
+    clock.advance(atLatest * 1000);
+    assert.equal((await pull(token, 'team/app')).status, 200);
   });
 });
 

@@ -179,6 +179,16 @@ describe('a network', () => {
     assert.deepEqual(await attempts(9, token), Array(9).fill(1));
   });
 
+  it('does not hold up tokens by passwords that are wrong, nor passwords by tokens', async () => {
+    const token = { ...admin, username: '', password: right };
+    await attempts(21, (at) => ({ ...admin, username: `name ${at}` }));
+    assert.equal(await attempt(token), 'right');
+    const other = { ...token, address: '192.0.2.2' };
+    await attempts(21, (at) => ({ ...other, password: `expired ${at}` }));
+    assert.equal(await attempt({ ...other, password: 'one more' }), 1);
+    assert.equal(await attempt({ ...other, username: 'robot@team' }), 'right');
+  });
+
   it('does not hold up who was here before with the same password', async () => {
     const robot = { ...admin, username: 'robot@team', password: right };
     assert.equal(await attempt(robot), 'right');
@@ -207,6 +217,12 @@ describe('a name from anywhere', () => {
       assert.equal(await attempt(spread(1000 + (clock.now() % 999))), 'wrong');
       assert.ok(Number(await attempt(spread(9999))) <= 5);
     }
+  });
+
+  it('is counted of the admin alone: nobody guesses a robot’s secret, or keeps it out by its name', async () => {
+    const robot = (at: number) => ({ ...spread(at), username: 'robot@team' });
+    assert.deepEqual(await attempts(150, robot), Array(150).fill('wrong'));
+    assert.equal(await attempt({ ...robot(9999), password: right }), 'right');
   });
 
   it('does not lock its owner out, whose password was right here a day ago', async () => {
