@@ -6,8 +6,8 @@ import type { AudiencesOf } from './audiences.ts';
 import { type BucketPermission, policyOfBucket } from './bucket-policy.ts';
 import type { Identity } from './identity.ts';
 import type { Member } from './member.ts';
-import { openPolicies, type StoredPolicy } from './policies.ts';
-import { emptyPolicy, isOperator, type Standing } from './policy.ts';
+import { openPolicies } from './policies.ts';
+import { emptyPolicy, isOperator, type ProjectPolicy, type Standing } from './policy.ts';
 
 export interface AuthoritySettings {
   /** Projects that anyone may pull from, or all of them. */
@@ -25,9 +25,12 @@ export interface BucketRights {
   permissionsOfAnyone(bucket: string): Promise<readonly BucketPermission[]>;
 }
 
-/** All that decides about somebody in a project, and the version of its policy, by which tokens remember it. */
+/**
+ * All that decides about somebody in a project, and the version of its policy, by which tokens remember it: `undefined`
+ * where it was not decided by that, so that no change of it takes anything away.
+ */
 export interface VersionedStanding extends Standing {
-  readonly version: number;
+  readonly version: number | undefined;
 }
 
 export interface Authority extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {
@@ -43,7 +46,9 @@ export interface Authority extends Pick<AuthoritySettings, 'anonymousPull' | 'op
   ): Promise<VersionedStanding>;
 }
 
-const undecided: StoredPolicy = { ...emptyPolicy, version: 0 };
+type DecidingPolicy = ProjectPolicy & Pick<VersionedStanding, 'version'>;
+
+const undecided: DecidingPolicy = { ...emptyPolicy, version: undefined };
 
 export function openAuthority(
   { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
@@ -52,7 +57,12 @@ export function openAuthority(
   const policies = openPolicies(documents, clock);
   const ownPolicy = (project: string, fresh: boolean) =>
     fresh ? policies.read(project) : policies.recent(project);
-  const policyFor = async (project: string, identity: Identity, host: string, fresh: boolean) => {
+  const policyFor = async (
+    project: string,
+    identity: Identity,
+    host: string,
+    fresh: boolean,
+  ): Promise<DecidingPolicy> => {
     if (buckets === undefined) return ownPolicy(project, fresh);
     const bucket = buckets.nameOf(project, host);
     const { kind } = identity.principal;
@@ -77,20 +87,23 @@ export function openAuthority(
   };
 }
 
-async function bucketPolicy(bucket: string | undefined, identity: Identity): Promise<StoredPolicy> {
+async function bucketPolicy(
+  bucket: string | undefined,
+  identity: Identity,
+): Promise<DecidingPolicy> {
   // Who comes by our own token cannot be asked about any more: that token says all that was granted.
   if (bucket === undefined || identity.permissionsOn === undefined) {
     return undecided;
   }
-  return { ...policyOfBucket(await identity.permissionsOn(bucket)), version: 0 };
+  return { ...policyOfBucket(await identity.permissionsOn(bucket)), version: undefined };
 }
 
 async function anyonesPolicy(
   buckets: BucketRights,
   bucket: string | undefined,
-): Promise<StoredPolicy> {
+): Promise<DecidingPolicy> {
   const permissions = bucket === undefined ? [] : await buckets.permissionsOfAnyone(bucket);
   // Nobody changes anything who is not known, whatever the bucket allows.
   const reading = permissions.filter((one) => one === 'storage.objects.get');
-  return { ...policyOfBucket(reading), version: 0 };
+  return { ...policyOfBucket(reading), version: undefined };
 }

@@ -53,8 +53,8 @@ async function decideAll(
     const standing = standings.get(projectOfScope(scope) ?? '');
     return split(scope, allowedBy(authority, identity, scope, standing));
   });
-  const seen = [...standings.values()].map(
-    ({ project, version }) => [projectSubject(project), version] as const,
+  const seen = [...standings.values()].flatMap(({ project, version }) =>
+    version === undefined ? [] : [[projectSubject(project), version] as const],
   );
   return {
     granted: decided.flatMap(({ granted }) => granted),
