@@ -13,6 +13,8 @@ export interface ActionRequest extends HttpRequest {
   /** What stood for each `{…}` of the route's path, beside the name. */
   readonly params: Readonly<Record<string, string>>;
   readonly access: Access;
+  /** The location that the host stands for. For who looks after a process, and may call it by any name, the first. */
+  readonly location: string;
   /** What the client is told as `X-Request-Id`, and what stands in the log. */
   readonly requestId: string;
 }

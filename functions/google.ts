@@ -11,6 +11,8 @@ import type { Events } from '#shared/ports/events.ts';
 import type { Meter } from '#shared/ports/meter.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { type Environment, settingsReader, type ValueOf } from '#shared/settings.ts';
+import { type BucketSettings, bucketsOf, checkBuckets, checkProjectBucket } from './buckets.ts';
+import { type Locations, locationsOf } from './locations.ts';
 import { logRequests } from './observe.ts';
 import type { Services } from './services.ts';
 import { functionSettings } from './settings.ts';
@@ -33,15 +35,15 @@ export async function openGoogleServices(
 ): Promise<Services> {
   const given = readGiven(name, environment);
   const clock = systemClock;
-  const locationOf = () => required(given, 'BERTH_LOCATION');
+  const locations = locationsIn(given);
   const documents = lazyDocuments(() => openDocuments(given, clock, meter));
   return {
     documents,
-    blobs: lazyBlobs(() => openBlobs(given, clock, meter)),
+    blobs: lazyBlobs(() => openBlobs(given, clock, meter), given.BERTH_BUCKETS === 'per-project'),
     ...eventsOf(given, meter),
     clock,
     recent: new RecentManifests(),
-    locationOf,
+    ...locations,
     ...(await openAccess(
       { documents, clock, log: stderrLog },
       {
@@ -53,8 +55,8 @@ export async function openGoogleServices(
         privateIssuers: given.BERTH_PRIVATE_ISSUERS ?? [],
         googleEndpoint: given.BERTH_GOOGLE_STAND_IN,
         projectBucket: projectBucketOf(given),
-        locationOf,
-        hosts: given.BERTH_HOSTS ?? new Set(),
+        locationOf: locations.locationOf,
+        hosts: given.BERTH_HOSTS ?? new Map(),
         tokenKeys: given.BERTH_TOKEN_PUBLIC_KEYS ?? [],
       },
     )),
@@ -77,7 +79,43 @@ export function readGiven(name: TargetName, environment: Environment): Given {
   const readBy = names.filter((one) =>
     (functionSettings[one].readBy as readonly TargetName[]).includes(name),
   );
-  return Object.fromEntries(readBy.map((one) => [one, read(one)])) as Given;
+  const given = Object.fromEntries(readBy.map((one) => [one, read(one)])) as Given;
+  const { locations } = locationsIn(given);
+  const template = projectBucketOf(given);
+  if (template !== undefined) checkProjectBucket(template, locations);
+  if (given.BERTH_STAGING_BUCKET !== undefined) checkBuckets(bucketsIn(given), locations);
+  for (const location of makesBuckets(given) ? locations : []) placeOf(given, location);
+  return given;
+}
+
+function locationsIn(given: Given): Locations {
+  return locationsOf(given.BERTH_HOSTS ?? new Map(), required(given, 'BERTH_LOCATION'));
+}
+
+/** @throws Error when the setting that names the buckets of blobs is missing */
+function bucketsIn(given: Given): BucketSettings {
+  const isOwn = given.BERTH_BUCKETS === 'per-project';
+  const name = isOwn ? 'BERTH_PROJECT_BUCKET' : 'BERTH_BLOBS_BUCKET';
+  if (given[name] === undefined) {
+    throw new Error(`${name} must be set where BERTH_BUCKETS is ${given.BERTH_BUCKETS}`);
+  }
+  return {
+    staging: required(given, 'BERTH_STAGING_BUCKET'),
+    blobs: isOwn ? undefined : given.BERTH_BLOBS_BUCKET,
+    projects: isOwn ? given.BERTH_PROJECT_BUCKET : undefined,
+  };
+}
+
+/** Whether the function is one that makes buckets. */
+function makesBuckets(given: Given): boolean {
+  return given.BERTH_BUCKETS === 'per-project' && given.BERTH_BUCKET_PLACES !== undefined;
+}
+
+/** @throws Error when nothing says where a location's buckets are */
+function placeOf(given: Given, location: string): string {
+  const place = given.BERTH_BUCKET_PLACES?.get(location);
+  if (place !== undefined) return place;
+  throw new Error(`BERTH_BUCKET_PLACES must say where the buckets of the location ${location} are`);
 }
 
 /** @throws Error when IAM on buckets is the policy, and nothing says on which */
@@ -114,10 +152,15 @@ async function openDocuments(given: Given, clock: Clock, meter: Meter | undefine
 
 async function openBlobs(given: Given, clock: Clock, meter: Meter | undefined) {
   const { openCloudStorageBlobs } = await import('#shared/google/cloud-storage-blobs.ts');
-  const blobs = required(given, 'BERTH_BLOBS_BUCKET');
-  const staging = required(given, 'BERTH_STAGING_BUCKET');
+  const buckets = bucketsIn(given);
   return openCloudStorageBlobs({
-    buckets: () => ({ blobs, staging }),
+    buckets: (location, project) => bucketsOf(buckets, { location, project }),
+    making: makesBuckets(given)
+      ? {
+          projectId: required(given, 'GOOGLE_CLOUD_PROJECT'),
+          placeOf: (location) => placeOf(given, location),
+        }
+      : undefined,
     signing: given.BERTH_URL_KEY,
     clock,
     meter,
@@ -157,9 +200,11 @@ function lazyDocuments(open: () => Promise<Documents>): Documents {
   };
 }
 
-function lazyBlobs(open: () => Promise<Blobs>): Blobs {
+/** @param prepares whether there is something to see to before blobs are written */
+function lazyBlobs(open: () => Promise<Blobs>, prepares: boolean): Blobs {
   const blobs = once(open);
   return {
+    ...(prepares && { prepare: async (prefix) => (await blobs()).prepare?.(prefix) }),
     write: async (...call) => (await blobs()).write(...call),
     compose: async (...call) => (await blobs()).compose(...call),
     stat: async (name) => (await blobs()).stat(name),

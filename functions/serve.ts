@@ -1,7 +1,7 @@
 // The one pipeline: parse → match the route → authorise → act → write the reply. The one catch for requests.
 
 import { randomUUID } from 'node:crypto';
-import { authorise, type Target } from '#shared/auth/access.ts';
+import { authorise, type Need, type Target } from '#shared/auth/access.ts';
 import { Denied } from '#shared/auth/challenge.ts';
 import { pathOfProject } from '#shared/auth/grant.ts';
 import { isProject } from '#shared/auth/names.ts';
@@ -14,6 +14,7 @@ import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
 import { parseRepositoryName, projectOf, type RepositoryName } from '#shared/oci/reference.ts';
 import { StoreFull } from '#shared/ports/store-full.ts';
+import { StoreRefused } from '#shared/ports/store-refused.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
 import {
@@ -41,7 +42,8 @@ export function serve(
     try {
       response.setHeader('X-Request-Id', exchange.id);
       response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
-      const reply = await answer(services, match, exchange).catch((error: unknown) => {
+      const reply = await answer(services, match, exchange).catch((thrown: unknown) => {
+        const error = told(thrown);
         exchange.error = error;
         return failure(services, error, exchange);
       });
@@ -111,13 +113,15 @@ async function answer(
   const { route, params } = match(request.method, request.path);
   exchange.route = route.id;
   exchange.matched = { route, params };
+  const location = locationOf(services, request, route);
   const target = targetOf(route, params);
   const { name, project = name && projectOf(name) } = target;
   if (name !== undefined) exchange.name = name;
   if (project !== undefined) exchange.project = project;
   const access = await authorise(services, request, route.needs, target);
   exchange.actor = access.by;
-  return act(services, route, { ...request, params, access, requestId: exchange.id }, target);
+  const asked = { ...request, params, access, location, requestId: exchange.id };
+  return act(services, route, asked, target);
 }
 
 /** Before the answer goes out: what was done is done, whether the client waits for it or not. */
@@ -144,8 +148,22 @@ async function act(
 ): Promise<Reply> {
   if (project !== undefined) return (await projectAction(run))({ ...request, project }, services);
   if (name === undefined) return (await plainAction(run))(request, services);
-  const repository = repositoryAt(services.locationOf(request.host), name);
+  const repository = repositoryAt(request.location, name);
   return (await repositoryAction(run))({ ...request, repository }, services);
+}
+
+/** Of who looks after a process, and calls it by its address. */
+const byAnyName: ReadonlySet<Need> = new Set(['probe', 'operate', 'platform']);
+
+/** @throws RegistryError NAME_UNKNOWN when the host is none of the registry's */
+function locationOf(services: Services, { host }: HttpRequest, { needs }: Route): string {
+  const location = services.locationOf(host);
+  if (location !== undefined) return location;
+  if (byAnyName.has(needs)) return services.locations[0];
+  throw new RegistryError('NAME_UNKNOWN', {
+    message: `this registry is not called ${host}: check the host in the image's name, or have whoever runs it add it to BERTH_HOSTS`,
+    detail: { host },
+  });
 }
 
 /** @throws RegistryError NAME_INVALID when what stands for a name or a project cannot be one */
@@ -171,6 +189,14 @@ function requireName(text: string): RepositoryName {
   throw new RegistryError('NAME_INVALID', {
     message: `not a repository's name: lower-case letters and digits, separated by . _ - and /, at most ${nameCharactersMax} characters`,
     detail: { name: text.slice(0, nameCharactersMax) },
+  });
+}
+
+/** What is told of what a store refuses: it is not the client's doing, but the client is who can ask for help. */
+function told(error: unknown): unknown {
+  if (!(error instanceof StoreRefused)) return error;
+  return new RegistryError(error.why === 'name' ? 'NAME_INVALID' : 'DENIED', {
+    message: error.message,
   });
 }
 

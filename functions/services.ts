@@ -6,12 +6,11 @@ import type { Log } from '#shared/log.ts';
 import type { Events } from '#shared/ports/events.ts';
 import type { StateKey } from '#shared/registry/sessions.ts';
 import type { Store } from '#shared/registry/store.ts';
+import type { Locations } from './locations.ts';
 import type { Observe } from './observe.ts';
 import type { TargetName } from './targets.ts';
 
-export interface Services extends Store, AccessServices {
-  /** The location that a host stands for. */
-  locationOf(host: string): string;
+export interface Services extends Store, AccessServices, Locations {
   /** Signs tokens: only the function `token` uses it. */
   readonly issuer: TokenIssuer;
   /** What changes are published by: only the function `events` does. */

@@ -5,10 +5,13 @@ import { membersSchema } from '#shared/auth/member.ts';
 import { parsePasswordHash } from '#shared/auth/passwords.ts';
 import { freeFailuresMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
 import {
+  bucketSchema,
   bucketTemplateSchema,
   countSchema,
   hostsSchema,
   issuersSchema,
+  locationSchema,
+  placesSchema,
   projectsSchema,
   type Setting,
   standInSchema,
@@ -18,7 +21,9 @@ import { type TargetName, targetNames } from './targets.ts';
 /** The functions that answer for one another, and so have one and the same privilege. */
 const readers = ['manifests', 'blobs', 'discovery'] as const;
 const serving = ['token', ...readers, 'uploads', 'admin'] as const;
-const storing = [...readers, 'uploads', 'collector'] as const;
+/** Who writes blobs: a large manifest is one. */
+const writing = [...readers, 'uploads'] as const;
+const storing = [...writing, 'collector'] as const;
 
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9().-][a-z0-9().:_-]*$/, 'must be an id'));
 /** The hash of a password, as `berth` writes it. Of 64 hexadecimal digits alone, it is taken for the SHA-256. */
@@ -65,9 +70,9 @@ export const functionSettings = {
     readBy: targetNames,
   },
   BERTH_LOCATION: {
-    schema: id,
+    schema: locationSchema,
     fallback: 'local',
-    meaning: 'the location whose images are served',
+    meaning: 'the location of hosts for which `BERTH_HOSTS` names none',
     readBy: targetNames,
   },
   BERTH_DATABASE: {
@@ -76,15 +81,32 @@ export const functionSettings = {
     meaning: 'the Firestore database',
     readBy: targetNames,
   },
+  BERTH_BUCKETS: {
+    schema: v.picklist(['shared', 'per-project'], 'must be shared or per-project'),
+    fallback: 'shared',
+    meaning:
+      'where blobs lie: `shared`, in one bucket for all projects of a location; `per-project`, in one for each project and location, which is made at the first push',
+    readBy: storing,
+  },
   BERTH_BLOBS_BUCKET: {
-    schema: id,
-    meaning: 'the bucket of blobs',
+    schema: bucketSchema,
+    fallback: '',
+    meaning:
+      'the bucket of blobs, where they share one; with `{location}` in it, where there are several',
     readBy: storing,
   },
   BERTH_STAGING_BUCKET: {
-    schema: id,
-    meaning: 'the bucket of parts that uploads received, in the same place as that of blobs',
+    schema: v.pipe(bucketSchema, v.string('must be a bucket’s name')),
+    meaning:
+      'the bucket of parts that uploads received, in the same place as that of blobs; with `{location}` in it, where there are several',
     readBy: storing,
+  },
+  BERTH_BUCKET_PLACES: {
+    schema: placesSchema,
+    fallback: '',
+    meaning:
+      'where a location’s buckets are made, for `BERTH_BUCKETS=per-project`: `us=US,eu=EU,asia=ASIA`, each a location of Cloud Storage, which that of the staging bucket must be, too',
+    readBy: writing,
   },
   BERTH_URL_KEY: {
     schema: v.pipe(
@@ -172,8 +194,8 @@ export const functionSettings = {
     schema: hostsSchema,
     fallback: '',
     meaning:
-      'the hosts by which clients call the registry, separated by commas: tokens of Google and of issuers are good here that were made for one of them; when not set, those of this machine',
-    readBy: serving,
+      'the hosts by which clients call the registry, separated by commas, each with its location if it has one of its own: `HOST=LOCATION` (see below); when not set, any host is taken, and tokens of Google and of issuers only for those of this machine',
+    readBy: targetNames,
   },
   BERTH_IAM: {
     schema: v.picklist(['policy', 'bucket'], 'must be policy or bucket'),
@@ -186,8 +208,8 @@ export const functionSettings = {
     schema: bucketTemplateSchema,
     fallback: '',
     meaning:
-      'the name of a project’s bucket, with `{project}` in it, and `{location}` if you like: needed for `BERTH_IAM=bucket`',
-    readBy: serving,
+      'the name of a project’s bucket, with `{project}` in it, and `{location}`, where there are several: needed for `BERTH_IAM=bucket` and `BERTH_BUCKETS=per-project`',
+    readBy: [...serving, 'collector'],
   },
   BERTH_PRIVATE_ISSUERS: {
     schema: issuersSchema,

@@ -86,6 +86,16 @@ export const standInSchema = v.pipe(
   v.transform((text) => (text === '' ? undefined : text)),
 );
 
+/** A bucket's name, which may have `{location}` in it. */
+export const bucketSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:[a-z0-9._-]|\{location\})*$/,
+    'must be a bucket’s name, with {location} in it where there are several',
+  ),
+  v.transform((text) => (text === '' ? undefined : text)),
+);
+
 /** A bucket's name, with `{project}` in it, where each project has one. */
 export const bucketTemplateSchema = v.pipe(
   v.string(),
@@ -96,22 +106,67 @@ export const bucketTemplateSchema = v.pipe(
   v.transform((text) => (text === '' ? undefined : text)),
 );
 
-/** Hosts as clients write them before an image's name, with a port where they need one. */
+/** What a location may be called: it begins documents' keys and objects' names, and stands in buckets' names. */
+const location = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export const locationSchema = v.pipe(
+  v.string(),
+  v.regex(location, 'must be a location: lower-case letters and digits, with - between them'),
+);
+
+/**
+ * Hosts as clients write them before an image's name, with a port where they need one, each with the location it stands
+ * for; `undefined` where none is named. A host with the port 80 or 443 is the one without, as in requests.
+ */
 export const hostsSchema = v.pipe(
   v.string(),
   v.transform((text) =>
     text
-      .toLowerCase()
       .split(',')
       .map((part) => part.trim())
-      .filter(Boolean),
+      .filter(Boolean)
+      .map((part) => {
+        const [host = '', place, ...more] = part.split('=').map((one) => one.trim());
+        const isOne = more.length === 0;
+        return { host: host.toLowerCase().replace(/:(?:80|443)$/, ''), location: place, isOne };
+      }),
   ),
   v.check(
     (hosts) =>
-      hosts.every((host) =>
-        /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/.test(host),
+      hosts.every(
+        ({ host, isOne }) =>
+          isOne && /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/.test(host),
       ),
-    'must be host names separated by commas',
+    'must be host names separated by commas, each with = and its location if it has one',
   ),
-  v.transform((hosts): ReadonlySet<string> => new Set(hosts)),
+  v.check(
+    (hosts) => hosts.every((one) => one.location === undefined || location.test(one.location)),
+    'must name locations of lower-case letters and digits, with - between them',
+  ),
+  v.check(
+    (hosts) => new Set(hosts.map(({ host }) => host)).size === hosts.length,
+    'must name each host once',
+  ),
+  v.transform(
+    (hosts): ReadonlyMap<string, string | undefined> =>
+      new Map(hosts.map((one) => [one.host, one.location])),
+  ),
+);
+
+/** A place of Cloud Storage for each location: `us=US,eu=EU`. */
+export const placesSchema = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:[a-z0-9-]+=[A-Za-z0-9-]+(?:\s*,\s*[a-z0-9-]+=[A-Za-z0-9-]+)*)?$/,
+    'must be locations, each with = and its place in Cloud Storage, separated by commas',
+  ),
+  v.transform((text): ReadonlyMap<string, string> => {
+    const parts = text.split(',').filter((part) => part.trim() !== '');
+    return new Map(
+      parts.map((part) => {
+        const [one = '', place = ''] = part.trim().split('=');
+        return [one, place.toUpperCase()];
+      }),
+    );
+  }),
 );

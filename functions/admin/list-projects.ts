@@ -68,14 +68,14 @@ async function decided(
 
 /** @returns one more than the limit, where there is one */
 async function undecided(
-  { host }: ActionRequest,
+  { location }: ActionRequest,
   services: Services,
   { limit, last }: Part,
 ): Promise<Projects['projects']> {
   const { documents } = services;
   const found: Projects['projects'] = [];
   const after = last !== undefined && isProject(last) ? last : undefined;
-  const all = listProjectsOfRepositories(services, services.locationOf(host), after);
+  const all = listProjectsOfRepositories(services, location, after);
   for await (const project of all) {
     if (await isDecided(documents, project)) continue;
     found.push({ project: shownProject(project), role: 'owner' });

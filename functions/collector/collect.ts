@@ -1,13 +1,22 @@
-// POST / of the function `collector`, by a schedule: one run over what is due.
+// POST / of the function `collector`, by a schedule: one run over what is due in each location.
 
 import { jsonReply } from '#shared/http/reply.ts';
-import { collectOnce } from '#shared/registry/collect.ts';
+import { type Collected, collectOnce } from '#shared/registry/collect.ts';
 import type { Action } from '../action.ts';
 
-/** Answers what was done; 500 where a review failed, so that the schedule tells of it. The failed stay for the next run. */
-export const collect: Action = async ({ host }, services) => {
-  const { failures, ...collected } = await collectOnce(services, services.locationOf(host));
-  for (const error of failures) services.log('ERROR', 'a review failed', { error: String(error) });
-  const reply = jsonReply({ ...collected, failed: failures.length });
-  return failures.length === 0 ? reply : { ...reply, status: 500 };
+/**
+ * Answers what was done in each location; 500 where a review failed, so that the schedule tells of it. The failed stay for
+ * the next run.
+ */
+export const collect: Action = async (_request, services) => {
+  const done: Record<string, Omit<Collected, 'failures'> & { readonly failed: number }> = {};
+  for (const location of services.locations) {
+    const { failures, ...collected } = await collectOnce(services, location);
+    for (const error of failures) {
+      services.log('ERROR', 'a review failed', { location, error: String(error) });
+    }
+    done[location] = { ...collected, failed: failures.length };
+  }
+  const isWell = Object.values(done).every(({ failed }) => failed === 0);
+  return { ...jsonReply(done), status: isWell ? 200 : 500 };
 };

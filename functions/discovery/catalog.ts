@@ -6,9 +6,9 @@ import { catalogPageDefault } from '#shared/oci/limits.ts';
 import { listRepositories } from '#shared/registry/catalog.ts';
 import type { Action } from '../action.ts';
 
-export const catalog: Action = async ({ query, host, access }, services) => {
+export const catalog: Action = async ({ query, location, access }, services) => {
   const page = parsePage(query, catalogPageDefault);
-  const { entries, more } = await listRepositories(services, services.locationOf(host), {
+  const { entries, more } = await listRepositories(services, location, {
     ...page,
     visible: (name) => access.couldDo('pull', name),
   });

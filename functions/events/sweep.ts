@@ -5,8 +5,8 @@ import { type Swept, sweepOutbox } from '#shared/registry/sweep.ts';
 import type { Action } from '../action.ts';
 import { type EventsServices, eventsServices } from './relay.ts';
 
-export const sweep: Action = async ({ host }, services) =>
-  sweepLocations(eventsServices(services), [services.locationOf(host)]);
+export const sweep: Action = async (_request, services) =>
+  sweepLocations(eventsServices(services), services.locations);
 
 /** @returns what was done in each location; 500 when a relay failed, so that the scheduler counts it */
 export async function sweepLocations(

@@ -57,7 +57,12 @@ async function sourceOf(
     : repositoryAt(repository.location, source);
 }
 
-function open({ query, repository }: RepositoryRequest, { clock, stateKeys }: Services): Reply {
+async function open(
+  { query, repository }: RepositoryRequest,
+  { blobs, clock, stateKeys }: Services,
+): Promise<Reply> {
+  const { location, project } = repository;
+  await blobs.prepare?.([location, project]);
   const algorithm = announced(query.get('digest-algorithm'));
   const session = openSession(repository, { clock, algorithm });
   return progress(202, { session, location: sessionLocation(session, stateKeys), offset: 0 });

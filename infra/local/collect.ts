@@ -1,7 +1,7 @@
 // `npm run collect`: one run of the collector over a data directory that no server has open.
 
-import { collectOnce } from '#shared/registry/collect.ts';
-import { location, openRegistry } from './registry.ts';
+import { type Collected, collectOnce } from '#shared/registry/collect.ts';
+import { openRegistry } from './registry.ts';
 import { told } from './serving.ts';
 import { readSettings } from './settings.ts';
 
@@ -9,11 +9,20 @@ import { readSettings } from './settings.ts';
 export async function main(): Promise<void> {
   await told(async () => {
     const registry = await openRegistry(readSettings(process.env));
-    const { reviewed, blobs, bytes, failures } = await collectOnce(registry.services, location);
+    const { services } = registry;
+    const collected: Collected[] = [];
+    for (const location of services.locations) {
+      collected.push(await collectOnce(services, location));
+    }
     registry.close();
+    const sum = (of: 'reviewed' | 'blobs' | 'bytes') =>
+      collected.reduce((total, one) => total + one[of], 0);
+    const failures = collected.flatMap((one) => one.failures);
+    const reviewed = sum('reviewed');
     if (failures.length > 0) {
       throw new Error(`${failures.length} of ${reviewed} reviews failed: ${String(failures[0])}`);
     }
-    process.stdout.write(`${reviewed} reviewed, ${blobs} blobs deleted, ${bytes} bytes freed\n`);
+    const done = `${sum('blobs')} blobs deleted, ${sum('bytes')} bytes freed`;
+    process.stdout.write(`${reviewed} reviewed, ${done}\n`);
   });
 }

@@ -2,6 +2,7 @@
 
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { locationsOf } from '#functions/locations.ts';
 import { logRequests } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
@@ -17,7 +18,7 @@ import { createMetrics } from './metrics.ts';
 import { adminHashOf, loadSecrets, signingKey, verifyingKeys } from './secrets.ts';
 import type { Settings } from './settings.ts';
 
-/** The one location of a registry that knows no hosts. */
+/** The location of hosts for which none is named. */
 export const location = 'local';
 
 export interface LocalRegistry {
@@ -58,6 +59,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
     },
     60 * 60 * 1000,
   ).unref();
+  const locations = locationsOf(settings.hosts, location);
   const metrics = createMetrics();
   const logRequest = logRequests(stderrLog);
   const adminHash = await adminHashOf(dataDirectory, secrets, adminPassword);
@@ -67,7 +69,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       blobs,
       clock,
       recent: new RecentManifests(),
-      locationOf: () => location,
+      ...locations,
       ...(await openAccess(
         { documents, clock, log: stderrLog },
         {
@@ -76,7 +78,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
           hosts: settings.hosts,
           projectBucket: undefined,
           tokenKeys: verifyingKeys(secrets),
-          locationOf: () => location,
+          locationOf: locations.locationOf,
         },
       )),
       issuer: await createIssuer(signingKey(secrets), clock),

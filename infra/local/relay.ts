@@ -24,12 +24,12 @@ const sweepMs = 30_000;
 export function startRelay(options: {
   readonly documents: Documents;
   readonly clock: Clock;
-  readonly location: string;
+  readonly locations: readonly string[];
   /** Addresses of subscribers. */
   readonly endpoints: readonly string[];
   readonly log: Log;
 }): LocalRelay {
-  const { documents, clock, location, endpoints, log } = options;
+  const { documents, clock, locations, endpoints, log } = options;
   const events = openPushEvents({
     documents,
     clock,
@@ -43,7 +43,7 @@ export function startRelay(options: {
   });
   // One process has the data to itself.
   const services = { documents, clock, events, alone: true };
-  const sweep = async () => {
+  const sweep = async (location: string) => {
     try {
       const { failures, more } = await sweepOutbox(services, location);
       for (const error of failures)
@@ -60,7 +60,9 @@ export function startRelay(options: {
     if (stopped) return;
     soon ??= setTimeout(() => {
       soon = undefined;
-      running = running.then(sweep);
+      running = running.then(async () => {
+        for (const location of locations) await sweep(location);
+      });
     }, soonMs).unref();
   };
   const timer = setInterval(wake, sweepMs).unref();

@@ -1,6 +1,7 @@
 // The settings of the registry on one machine: a table, read once, failing loudly at start.
 
 import * as v from 'valibot';
+import type { Hosts } from '#functions/locations.ts';
 import { type Member, membersSchema } from '#shared/auth/member.ts';
 import {
   freeFailuresMax,
@@ -81,7 +82,7 @@ export const settings = {
     schema: hostsSchema,
     fallback: '',
     meaning:
-      'the hosts by which clients call the registry, separated by commas: tokens of Google and of issuers are good here that were made for one of them; when not set, those of this machine',
+      'the hosts by which clients call the registry, separated by commas, each with its location if it has one of its own: `HOST=LOCATION` (see below); when not set, any host is taken, and tokens of Google and of issuers only for those of this machine',
   },
   BERTH_PRIVATE_ISSUERS: {
     schema: issuersSchema,
@@ -128,7 +129,7 @@ export interface Settings {
   readonly adminPassword: string;
   readonly anonymousPull: ReadonlySet<string> | '*';
   readonly operators: readonly Member[];
-  readonly hosts: ReadonlySet<string>;
+  readonly hosts: Hosts;
   readonly privateIssuers: readonly string[];
   readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */

@@ -2,7 +2,7 @@
 
 import type { Observe } from '#functions/observe.ts';
 import { startGateway } from './gateway.ts';
-import { location, openRegistry } from './registry.ts';
+import { openRegistry } from './registry.ts';
 import { startRelay } from './relay.ts';
 import { greet, told, untilStopped } from './serving.ts';
 import { readSettings } from './settings.ts';
@@ -13,7 +13,7 @@ export async function main(): Promise<void> {
     const settings = readSettings(process.env);
     const registry = await openRegistry(settings);
     const { services } = registry;
-    const relay = startRelay({ ...services, location, endpoints: settings.pushEndpoints });
+    const relay = startRelay({ ...services, endpoints: settings.pushEndpoints });
     const observe: Observe = (served) => {
       services.observe(served);
       relay.observe(served);

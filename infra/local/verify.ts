@@ -4,7 +4,7 @@
 
 import { parseArgs } from 'node:util';
 import { type Verified, verifyAll } from '#shared/registry/verify.ts';
-import { location, openRegistry } from './registry.ts';
+import { openRegistry } from './registry.ts';
 import { told } from './serving.ts';
 import { readSettings } from './settings.ts';
 
@@ -30,9 +30,13 @@ async function verify(parameters: readonly string[]): Promise<number> {
   try {
     for (const problem of registry.checkDocuments()) tell(`the documents are damaged: ${problem}`);
     const verified: Verified = { blobs: 0, bytes: 0, manifests: 0, tags: 0 };
-    for await (const damage of verifyAll(registry.services, location, verified)) {
-      tell(`${damage.problem} (pulls of ${damage.repositories.join(', ') || 'nothing'})`);
-      if (values['set-aside']) await damage.setAside?.();
+    const { services } = registry;
+    for (const location of services.locations) {
+      const where = services.locations.length === 1 ? '' : ` in ${location}`;
+      for await (const damage of verifyAll(services, location, verified)) {
+        tell(`${damage.problem} (pulls of ${damage.repositories.join(', ') || 'nothing'}${where})`);
+        if (values['set-aside']) await damage.setAside?.();
+      }
     }
     const { blobs, bytes, manifests, tags } = verified;
     const looked = `${blobs} blobs of ${bytes} bytes, ${manifests} manifests, ${tags} tags verified`;

@@ -10,7 +10,9 @@ const thisMachine = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/;
  * was called so: only hosts that the operator named count, or where none was named those of this machine.
  * @param hosts as clients call the registry, with a port where it has one
  */
-export function audiencesFor(hosts: ReadonlySet<string>): AudiencesOf {
+export function audiencesFor(
+  hosts: Pick<ReadonlyMap<string, unknown>, 'size' | 'has'>,
+): AudiencesOf {
   return (host) => {
     const isOurs = hosts.size > 0 ? hosts.has(host) : thisMachine.test(host);
     return isOurs ? [`https://${host}`, `http://${host}`, host] : [];

@@ -35,9 +35,9 @@ export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' 
   /** The name of a project's bucket, where IAM on it is the project's policy: see {@link bucketOfProject}. */
   readonly projectBucket: string | undefined;
   /** The hosts by which clients call the registry, for which tokens of others are made: see {@link audiencesFor}. */
-  readonly hosts: ReadonlySet<string>;
-  /** The location that a host stands for. */
-  locationOf(host: string): string;
+  readonly hosts: Parameters<typeof audiencesFor>[0];
+  /** The location that a host stands for; `undefined` where it is none of the registry's. */
+  locationOf(host: string): string | undefined;
 }
 
 export interface AccessGround {
@@ -63,8 +63,10 @@ export async function openAccess(
   const passwords = openPasswords(clock);
   const audiencesOf = audiencesFor(settings.hosts);
   const buckets = projectBucket && {
-    nameOf: (project: string, host: string) =>
-      bucketOfProject(projectBucket, { project, location: settings.locationOf(host) }),
+    nameOf: (project: string, host: string) => {
+      const location = settings.locationOf(host);
+      return location && bucketOfProject(projectBucket, { project, location });
+    },
     permissionsOfAnyone: (bucket: string) => google.anonymousPermissionsOn(bucket),
   };
   return {

@@ -28,7 +28,8 @@ const callsAtOnceMax = 8;
 /** An object to be joined. */
 export interface Source {
   readonly name: ObjectName;
-  readonly place: Place;
+  /** `undefined` where nothing can lie. */
+  readonly place: Place | undefined;
 }
 
 export interface JoinOptions {
@@ -37,6 +38,8 @@ export interface JoinOptions {
   readonly size: number;
   /** Where to put what is made on the way: a bucket, and how its names begin there. */
   readonly staging: Place;
+  /** Does what begins to write the target, again if its bucket was not there; when left out, it is there. */
+  readonly beginning?: (<T>(begin: () => Promise<T>) => Promise<T>) | undefined;
 }
 
 /** An object that is known to be there, at that generation. */
@@ -59,10 +62,10 @@ export async function joinObjects(
     if (size !== options.size) {
       throw new Error(`the parts of ${target.object} have ${size} bytes, not ${options.size}`);
     }
-    const stored = await rewrite(service, joined, target, options.ifGeneration);
+    const stored = await rewriteWhole(service, joined, target, options);
     return stored && { size: stored.size, generation: stored.generation };
   } catch (error) {
-    throw hasStatus(error, 404) ? ((await missingOf(service, sources)) ?? error) : error;
+    throw hasStatus(error, 404, 410) ? ((await missingOf(service, sources)) ?? error) : error;
   } finally {
     // Best effort: what stays expires.
     await atOnce(temporary, ({ place, object }) =>
@@ -97,14 +100,14 @@ class Join {
   }
 
   async #find({ name, place }: Source): Promise<Found> {
-    const object = await findObject(this.#service, place);
-    if (object === undefined) throw new ObjectMissing(name);
+    const object = place && (await findObject(this.#service, place));
+    if (place === undefined || object === undefined) throw new ObjectMissing(name);
     return { place, object };
   }
 
   /** The source, or a copy of it where it lies in another bucket. */
   async #staged(source: Source): Promise<Place> {
-    if (source.place.bucket === this.#staging.bucket) return source.place;
+    if (source.place?.bucket === this.#staging.bucket) return source.place;
     const place = this.#newPlace();
     const copy = await rewrite(this.#service, await this.#find(source), place, undefined);
     if (copy !== undefined) this.#temporary.push({ place, object: copy });
@@ -130,6 +133,26 @@ class Join {
     const { bucket, object } = this.#staging;
     return { bucket, object: `${object}${randomUUID()}` };
   }
+}
+
+/** Rewrites to the target, whose bucket may not be there. A 404 does not say which of the two is missing. */
+async function rewriteWhole(
+  service: StorageService,
+  joined: Found,
+  target: Place,
+  { ifGeneration, beginning }: JoinOptions,
+): Promise<DescribedObject | undefined> {
+  if (beginning === undefined) return rewrite(service, joined, target, ifGeneration);
+  return beginning(async () => {
+    try {
+      return await rewrite(service, joined, target, ifGeneration);
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+      const source = await findObject(service, joined.place);
+      if (source?.generation === joined.object.generation) throw error;
+      throw new StorageFailure(`${joined.place.object} has gone`, { status: 410 });
+    }
+  });
 }
 
 /**
@@ -188,7 +211,7 @@ async function missingOf(
   service: StorageService,
   sources: readonly Source[],
 ): Promise<ObjectMissing | undefined> {
-  const found = await atOnce(sources, ({ place }) => findObject(service, place));
+  const found = await atOnce(sources, async ({ place }) => place && findObject(service, place));
   const missing = sources[found.indexOf(undefined)];
   return missing && new ObjectMissing(missing.name);
 }

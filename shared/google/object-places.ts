@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import type { ObjectName } from '../ports/blobs.ts';
 
-/** The buckets of a location, both in the same place: then a rewrite from one to the other moves no bytes. */
+/** The buckets of a location and project, both in the same place: then a rewrite from one to the other moves no bytes. */
 export interface Buckets {
-  /** Content-addressed blobs, kept until they are deleted. */
-  readonly blobs: string;
+  /** Content-addressed blobs, kept until they are deleted. `undefined` for a project that can have no bucket. */
+  readonly blobs: string | undefined;
   /** Parts, and what they are joined in. A lifecycle rule deletes all of it when it is older than a session may be. */
   readonly staging: string;
 }
@@ -17,25 +17,32 @@ export interface Place {
   readonly object: string;
 }
 
-/** @throws URIError when an element is not well-formed Unicode */
-export function placeOf(name: ObjectName, bucketsOf: (location: string) => Buckets): Place {
-  const [location, , kind] = name;
-  assert(location !== undefined, 'an object name begins with its location');
-  const buckets = bucketsOf(location);
-  return {
-    bucket: kind === 'parts' ? buckets.staging : buckets.blobs,
-    object: encode(name.slice(1)),
-  };
+export type BucketsOf = (location: string, project: string) => Buckets;
+
+/**
+ * @returns `undefined` where nothing can lie: the project has no bucket
+ * @throws URIError when an element is not well-formed Unicode
+ */
+export function placeOf(name: ObjectName, bucketsOf: BucketsOf): Place | undefined {
+  const [location, project, kind] = name;
+  assert(location !== undefined && project !== undefined, 'an object name begins with both');
+  const { staging, blobs } = bucketsOf(location, project);
+  const bucket = kind === 'parts' ? staging : blobs;
+  return bucket === undefined ? undefined : { bucket, object: encode(name.slice(1)) };
 }
 
-/** The buckets where names that begin so may lie, and how they begin there. */
-export function placesBelow(prefix: ObjectName, bucketsOf: (location: string) => Buckets): Place[] {
+/**
+ * The buckets where names that begin so may lie, and how they begin there. The prefix names a project, but where all
+ * projects share their buckets.
+ */
+export function placesBelow(prefix: ObjectName, bucketsOf: BucketsOf): Place[] {
   const [location, project, kind] = prefix;
   assert(location !== undefined, 'a list is of one location');
-  const { blobs, staging } = bucketsOf(location);
+  const { blobs, staging } = bucketsOf(location, project ?? '');
   const both = kind === undefined ? [blobs, staging] : [kind === 'parts' ? staging : blobs];
   const object = project === undefined ? '' : `${encode(prefix.slice(1))}/`;
-  return [...new Set(both)].map((bucket) => ({ bucket, object }));
+  const buckets = new Set(both.filter((bucket) => bucket !== undefined));
+  return [...buckets].map((bucket) => ({ bucket, object }));
 }
 
 /** The object's name, or `undefined` where the text is no name of ours. */

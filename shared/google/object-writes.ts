@@ -18,12 +18,17 @@ import {
 } from './stored-objects.ts';
 import { UploadSession } from './upload-session.ts';
 
+interface WritingOptions extends WriteOptions {
+  /** Does what begins to write the object, again if its bucket was not there. */
+  readonly beginning: <T>(begin: () => Promise<T>) => Promise<T>;
+}
+
 /** As {@link Blobs.write} has it. @throws StorageFailure, or what the body or `verify` throws */
 export async function writeObject(
   service: StorageService,
   place: Place,
   body: AsyncIterable<Uint8Array>,
-  { budget, ...options }: WriteOptions & { readonly budget: ChunkBudget },
+  { budget, ...options }: WritingOptions & { readonly budget: ChunkBudget },
 ): Promise<StoredObject | undefined> {
   const share = budget.share();
   try {
@@ -51,12 +56,13 @@ async function upload(
   service: StorageService,
   place: Place,
   body: AsyncIterable<Uint8Array>,
-  { ifGeneration, verify, share }: WriteOptions & { readonly share: ChunkShare },
+  { ifGeneration, verify, beginning, share }: WritingOptions & { readonly share: ChunkShare },
 ): Promise<Uploaded> {
   const checksum = await startCrc32c();
   const ending = new AbortController();
   const mark = randomUUID();
-  const session = new UploadSession(service, place, { ifGeneration, mark, signal: ending.signal });
+  const { signal } = ending;
+  const session = new UploadSession(service, place, { ifGeneration, mark, signal, beginning });
   let size = 0;
   let sending: Promise<void> | undefined;
   try {
@@ -69,7 +75,9 @@ async function upload(
         await sending;
         const sent = { size, crc32c: checksum.digest() };
         const object = isWhole
-          ? await insert(service, place, bytes, { ifGeneration, mark, crc32c: sent.crc32c })
+          ? await beginning(() =>
+              insert(service, place, bytes, { ifGeneration, mark, crc32c: sent.crc32c }),
+            )
           : await session.finish(bytes, sent.crc32c);
         return { object, sent };
       }

@@ -17,6 +17,8 @@ export interface UploadOptions {
   readonly mark: string;
   /** Ends every attempt and every waiting. */
   readonly signal: AbortSignal;
+  /** Does what begins the session, again if its bucket was not there. */
+  readonly beginning: <T>(begin: () => Promise<T>) => Promise<T>;
 }
 
 /** What the service said of the chunk: that the object is made, that it may not be, or that it waits for more. */
@@ -42,7 +44,7 @@ export class UploadSession {
 
   /** Sends a chunk that is not the last, a multiple of 256 KiB; sends nothing once the precondition did not hold. */
   async send(chunk: Uint8Array): Promise<void> {
-    if (this.#sent === 0) await this.#start();
+    if (this.#sent === 0) await this.#options.beginning(() => this.#start());
     if (!this.#isInVain) {
       const outcome = await this.#put(chunk, undefined);
       this.#isInVain = outcome === 'in vain';

@@ -35,7 +35,10 @@ export interface HttpRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** `Host`, or HTTP/2's `:authority`: names the service, as tokens do in their audience. */
+  /**
+   * `Host`, or HTTP/2's `:authority`, in lower case and without the ports 80 and 443, which clients write or leave out:
+   * names the service, as tokens do in their audience.
+   */
   readonly host: string;
   /** `scheme://host` as the client wrote it. */
   readonly origin: string;
@@ -69,7 +72,7 @@ export function parseRequest(
     });
   }
   const mark = url.indexOf('?');
-  const host = parseHost(message);
+  const written = parseHost(message);
   // Behind a load balancer that ends TLS. It decides nothing but how the client's own challenge is written.
   const scheme = headers['x-forwarded-proto'] === 'https' ? 'https' : 'http';
   return {
@@ -77,8 +80,8 @@ export function parseRequest(
     path: mark === -1 ? url : url.slice(0, mark),
     query: new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)),
     headers,
-    host,
-    origin: `${scheme}://${host}`,
+    host: written.replace(/:(?:80|443)$/, ''),
+    origin: `${scheme}://${written}`,
     address,
     body: bodyOf(message, beforeBody),
   };

@@ -67,7 +67,8 @@ export interface ByteRange {
  * - A body that throws (the client went away) leaves nothing visible, and the call rejects with what it threw.
  * - Memory is bounded whatever the size. Pieces of a body are kept until they are written: whoever yields
  *   one does not change it afterwards.
- * - Where there is no room, `write` and `compose` reject with StoreFull, and reading goes on.
+ * - Where there is no room, `write` and `compose` reject with StoreFull, and reading goes on. Where a project's bytes have
+ *   no place, they reject with StoreRefused; reading finds nothing there.
  * - A precondition that does not hold answers `undefined`, with nothing changed; the body has been
  *   read to its end and `verify` has passed all the same.
  * - What rejects may have been done, where the answer to it was lost; and a write that was repeated for
@@ -104,6 +105,12 @@ export interface Blobs {
 
   /** Deletes that very generation. Answers whether it did; `false` when it is gone or overwritten. */
   delete(name: ObjectName, options: { readonly ifGeneration: string }): Promise<boolean>;
+
+  /**
+   * Sees to it that blobs below `[location, project]` can be written, before a client sends many bytes in vain. Left out
+   * where that is never in doubt. Rejects with StoreRefused.
+   */
+  prepare?(prefix: ObjectName): Promise<void>;
 
   /** Objects whose names begin with the prefix and go on, in no particular order. For inventories, not for requests. */
   list(prefix: ObjectName): AsyncIterable<ListedObject>;

@@ -115,7 +115,7 @@ export class Door {
       privateIssuers: [],
       googleEndpoint: undefined,
       projectBucket: undefined,
-      hosts: new Set(),
+      hosts: new Map(),
       locationOf: () => location,
       tokenKeys: [],
     });
@@ -124,6 +124,7 @@ export class Door {
       ...this.#shared,
       ...store,
       locationOf: () => location,
+      locations: [location],
       log: (severity, message, fields) => {
         logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
       },

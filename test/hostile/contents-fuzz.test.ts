@@ -130,5 +130,6 @@ function requestOf(body: Buffer, type: string | undefined): Parameters<typeof is
   };
   const refuse = async () => false;
   const access = { by: 'anonymous', identity: nobody, may: refuse, couldDo: refuse };
-  return { ...parseRequest(message), params: {}, access, requestId: 'hostile' };
+  const known = { params: {}, access, location: 'local', requestId: 'hostile' };
+  return { ...parseRequest(message), ...known };
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { AuditRecord } from '#functions/audit.ts';
+import { locationsOf } from '#functions/locations.ts';
 import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
@@ -65,6 +66,10 @@ export interface TestRegistryOptions {
   readonly googleStandIn?: string;
   /** IAM on such a bucket is the policy. */
   readonly projectBucket?: string;
+  /** Hosts by which it is called → their locations; any, and `local`, when left out. */
+  readonly hosts?: Readonly<Record<string, string>>;
+  /** On Google's services: settings of functions beside these. */
+  readonly functionSettings?: Readonly<Record<string, string>>;
 }
 
 export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
@@ -86,6 +91,10 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
       BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
       BERTH_IAM: options.projectBucket === undefined ? 'policy' : 'bucket',
       BERTH_PROJECT_BUCKET: options.projectBucket ?? '',
+      BERTH_HOSTS: Object.entries(options.hosts ?? {})
+        .map((one) => one.join('='))
+        .join(','),
+      ...options.functionSettings,
     },
   });
   const { environment } = backend(berth.dataDirectory);
@@ -149,12 +158,14 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
   const audits: AuditLogged[] = [];
   const served: ServedRequest[] = [];
   const metrics = createMetrics();
+  const hosts = new Map(Object.entries(options.hosts ?? {}));
+  const locations = locationsOf(hosts, 'local');
   const services: Services = {
     documents,
     blobs,
     clock,
     recent: new RecentManifests(),
-    locationOf: () => 'local',
+    ...locations,
     ...(await openAccess(
       { documents, clock },
       {
@@ -166,8 +177,8 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
         privateIssuers: options.privateIssuers ?? [],
         googleEndpoint: options.googleStandIn,
         projectBucket: options.projectBucket,
-        hosts: new Set(),
-        locationOf: () => 'local',
+        hosts,
+        locationOf: locations.locationOf,
         tokenKeys: [{ ...(await exportJWK(publicKey)), kid: 'test' }],
       },
     )),

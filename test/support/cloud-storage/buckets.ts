@@ -1,6 +1,6 @@
 // Buckets: made, shown, changed and deleted; and what a caller may do in one.
 
-import { invalid, notFound, StorageError } from './errors.ts';
+import { forbidden, invalid, notFound, StorageError } from './errors.ts';
 import { type Answer, type Call, json, readJson } from './exchange.ts';
 import { checkPreconditions, preconditionsOf } from './preconditions.ts';
 import { bucketResource } from './resources.ts';
@@ -11,10 +11,11 @@ export async function insertBucket(store: Store, call: Call): Promise<Answer> {
   if (call.query.get('project') === null)
     throw new StorageError(400, 'required', 'Required parameter: project');
   const { name, ...settings } = await readJson(call.body);
+  if (!store.mayMakeBuckets) throw forbidden('storage.buckets.create', 'Google Cloud project');
   return json(bucketResource(createBucket(store, name, settings)));
 }
 
-/** @throws StorageError 400 for a name that may not be, 409 for one that is taken */
+/** @throws StorageError 400 for what may not be, 409 for a name that is taken */
 export function createBucket(
   store: Store,
   name: unknown,
@@ -22,15 +23,20 @@ export function createBucket(
 ): Bucket {
   if (typeof name !== 'string' || !isBucketName(name))
     throw invalid(`Invalid bucket name: '${name}'`);
-  if (store.buckets.has(name)) {
+  const taken = store.buckets.get(name);
+  if (taken !== undefined) {
     const message =
-      'Your previous request to create the named bucket succeeded and you already own it.';
+      taken.owner === 'us'
+        ? 'Your previous request to create the named bucket succeeded and you already own it.'
+        : 'The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.';
     throw new StorageError(409, 'conflict', message);
   }
+  checkSettings(settings);
   const location = String(settings['location'] ?? 'US').toUpperCase();
   const now = store.clock.now();
   const bucket: Bucket = {
     name,
+    owner: 'us',
     metageneration: 1n,
     createdAt: now,
     updatedAt: now,
@@ -49,9 +55,30 @@ export function createBucket(
 
 const multiRegions = ['US', 'EU', 'ASIA'];
 
+/** What the reference's "Buckets" resource lets them be, of what a registry sets. */
+function checkSettings({
+  location = 'US',
+  labels = {},
+  iamConfiguration = {},
+}: Readonly<Record<string, unknown>>): void {
+  const place = String(location).toUpperCase();
+  const isPlace = multiRegions.includes(place) || /^([A-Z]+-[A-Z]+\d+|[A-Z]{3}\d)$/.test(place);
+  if (!isPlace) throw invalid('The specified location constraint is not valid.');
+  const texts = Object.entries(labels as Record<string, unknown>).flat();
+  if (!texts.every((text) => /^[a-z0-9_-]{0,63}$/.test(String(text))))
+    throw invalid('Invalid label.');
+  const { publicAccessPrevention = 'inherited' } = iamConfiguration as Record<string, unknown>;
+  if (!['inherited', 'enforced'].includes(String(publicAccessPrevention)))
+    throw invalid('Invalid value for publicAccessPrevention.');
+}
+
 /** `buckets.get` */
 export async function getBucket(store: Store, call: Call): Promise<Answer> {
-  return json(bucketResource(checked(store, call)));
+  const resource = bucketResource(checked(store, call));
+  const fields = call.query.get('fields');
+  if (fields === null) return json(resource);
+  const wanted = fields.split(',').map((field) => [field, resource[field]]);
+  return json(Object.fromEntries(wanted));
 }
 
 /** `buckets.patch` */

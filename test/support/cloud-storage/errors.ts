@@ -48,6 +48,15 @@ export function invalid(message: string): StorageError {
   return new StorageError(400, 'invalid', message);
 }
 
+/** "The user is not authorized to make the request": nor told whether it is there. */
+export function forbidden(permission: string, what: string): StorageError {
+  return new StorageError(
+    403,
+    'forbidden',
+    `the caller does not have ${permission} access to the ${what}. Permission '${permission}' denied on resource (or it may not exist).`,
+  );
+}
+
 export function notFound(message: string): StorageError {
   return new StorageError(404, 'notFound', message);
 }

@@ -40,7 +40,7 @@ export function bucketResource(bucket: Bucket): Record<string, unknown> {
     kind: 'storage#bucket',
     id: bucket.name,
     name: bucket.name,
-    projectNumber: '1',
+    projectNumber: bucket.owner === 'us' ? '1' : '2',
     metageneration: String(bucket.metageneration),
     timeCreated: timeText(bucket.createdAt),
     updated: timeText(bucket.updatedAt),

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, systemClock } from '#shared/ports/clock.ts';
 import { createBucket } from './buckets.ts';
-import { notFound, StorageError, xmlRefused } from './errors.ts';
+import { forbidden, notFound, StorageError, xmlRefused } from './errors.ts';
 import type { Answer, Call } from './exchange.ts';
 import { type Fault, Faults } from './faults.ts';
 import { type Handler, handlersOf } from './handlers.ts';
@@ -45,7 +45,22 @@ export interface CloudStorageOptions {
   readonly buckets?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+/** What is looked at, and changed, beside the API. */
+export interface Backstage {
+  /** The buckets that the caller has: name → settings. */
+  buckets(): Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The names of a bucket's objects. */
+  objects(bucket: string): readonly string[];
+  /** Somebody else makes a bucket, for himself or for everybody to write to. */
+  takeBucket(name: string, owner: 'closed' | 'open'): void;
+  /** Removes a bucket with all that is in it. */
+  removeBucket(name: string): void;
+  /** Gives or takes the right to make buckets. */
+  letMakeBuckets(may: boolean): void;
+}
+
 export interface CloudStorage {
+  readonly backstage: Backstage;
   /** `http://127.0.0.1:port`, for `apiEndpoint` or `STORAGE_EMULATOR_HOST` */
   readonly url: string;
   readonly host: string;
@@ -73,7 +88,7 @@ export async function startCloudStorage(options: CloudStorageOptions = {}): Prom
     keys: { hmac: {}, rsa: {}, ...options.keys },
     rewriteStepBytes: options.rewriteStepBytes ?? Number.POSITIVE_INFINITY,
   });
-  const front = new Front(handlers, options.requireToken);
+  const front = new Front(store, handlers, options.requireToken);
   const server = createServer(
     { requestTimeout: 0, keepAliveTimeout: 60_000 },
     (request, response) => {
@@ -87,6 +102,7 @@ export async function startCloudStorage(options: CloudStorageOptions = {}): Prom
   });
   const { port } = server.address() as AddressInfo;
   return {
+    backstage: backstageOf(store),
     url: `http://127.0.0.1:${port}`,
     host: `127.0.0.1:${port}`,
     requests: front.log.requests,
@@ -105,6 +121,25 @@ export async function startCloudStorage(options: CloudStorageOptions = {}): Prom
   };
 }
 
+function backstageOf(store: Store): Backstage {
+  return {
+    buckets: () => {
+      const ours = [...store.buckets.values()].filter(({ owner }) => owner === 'us');
+      return Object.fromEntries(ours.map(({ name, settings }) => [name, settings]));
+    },
+    objects: (bucket) => [...(store.buckets.get(bucket)?.objects.keys() ?? [])],
+    takeBucket: (name, owner) => {
+      store.buckets.set(name, { ...createBucket(store, name, {}), owner });
+    },
+    removeBucket: (name) => {
+      store.buckets.delete(name);
+    },
+    letMakeBuckets: (may) => {
+      store.mayMakeBuckets = may;
+    },
+  };
+}
+
 /** Operations whose address is a secret that suffices. */
 const selfAuthorized = ['uploads.put', 'uploads.cancel', 'xml.getObject'];
 
@@ -112,10 +147,16 @@ const selfAuthorized = ['uploads.put', 'uploads.cancel', 'xml.getObject'];
 class Front {
   readonly log = new RequestLog();
   readonly faults = new Faults();
+  readonly #store: Store;
   readonly #handlers: ReadonlyMap<string, Handler>;
   readonly #requiredToken: string | undefined;
 
-  constructor(handlers: ReadonlyMap<string, Handler>, requiredToken: string | undefined) {
+  constructor(
+    store: Store,
+    handlers: ReadonlyMap<string, Handler>,
+    requiredToken: string | undefined,
+  ) {
+    this.#store = store;
     this.#handlers = handlers;
     this.#requiredToken = requiredToken;
   }
@@ -168,7 +209,11 @@ class Front {
     }
   }
 
-  #authorize({ operation, headers: { authorization } }: Call): void {
+  #authorize({ operation, bucket, toBucket, headers: { authorization } }: Call): void {
+    for (const name of [bucket, toBucket]) {
+      // Who may nothing there is not told whether there is such an object.
+      if (this.#store.buckets.get(name)?.owner === 'closed') throw forbidden(operation, 'bucket');
+    }
     if (this.#requiredToken === undefined || selfAuthorized.includes(operation)) return;
     if (authorization === undefined) throw new StorageError(401, 'required', 'Login Required.');
     if (authorization !== `Bearer ${this.#requiredToken}`)

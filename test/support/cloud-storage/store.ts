@@ -33,6 +33,8 @@ export interface StoredObject extends Versions {
 
 export interface Bucket {
   readonly name: string;
+  /** Whose it is: the caller's, or somebody else's, who lets nobody in, or everybody. */
+  readonly owner: 'us' | 'closed' | 'open';
   readonly metageneration: bigint;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -44,6 +46,8 @@ export interface Bucket {
 export class Store {
   readonly clock: Clock;
   readonly buckets = new Map<string, Bucket>();
+  /** Whether the caller has the right `storage.buckets.create`. */
+  mayMakeBuckets = true;
   readonly #directory: string;
   readonly #recordings = new Set<Recording>();
   #lastGeneration = 0n;
