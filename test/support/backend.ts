@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
+import type { CloudStorage } from './cloud-storage/server.ts';
 import type { GoogleServices } from './google.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -46,6 +47,12 @@ export function backend(dataDirectory: string): {
 /** A test that moves the registry's clock, which cannot be had where its functions are processes of their own. */
 export function itWhereClocksMove(sentence: string, body: () => Promise<void>): void {
   if (!isOnGoogle()) it(sentence, body);
+}
+
+/** The Cloud Storage that this file's registries stand on. @throws Error where they stand on files */
+export function cloudStorage(): CloudStorage {
+  if (google === undefined) throw new Error('this file does not stand on Google’s services');
+  return google.storage;
 }
 
 export function isOnGoogle(): boolean {

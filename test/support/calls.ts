@@ -135,7 +135,8 @@ export async function send(url: string, call: Omit<Call, 'expect'>): Promise<Ans
   const { location } = answer.headers;
   if (answer.status !== 307 || location === undefined || !isOnGoogle()) return answer;
   const { origin, pathname, search } = new URL(location);
-  const there = { ...call, path: `${pathname}${search}`, authorization: null };
+  const { host: _host, ...kept } = call.headers ?? {};
+  const there = { ...call, path: `${pathname}${search}`, headers: kept, authorization: null };
   const { status, headers, body } = await sendOnce(origin, there);
   return {
     elsewhere: true,

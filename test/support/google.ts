@@ -2,11 +2,13 @@
 // Storage. A registry keeps apart from others by a project of its own.
 
 import { randomUUID } from 'node:crypto';
-import { startCloudStorage } from './cloud-storage/server.ts';
+import { type CloudStorage, startCloudStorage } from './cloud-storage/server.ts';
 import { startEmulator } from './emulators.ts';
 
 export interface GoogleServices {
   readonly skip: false;
+  /** What is stored, and what tests do to it. */
+  readonly storage: CloudStorage;
   /** The settings of a registry that has them to itself: a project goes with a data directory. */
   environment(dataDirectory: string): Readonly<Record<string, string>>;
   close(): Promise<void>;
@@ -20,7 +22,12 @@ export async function startGoogle(): Promise<GoogleServices | { readonly skip: s
   if (firestore.skip !== false) return firestore;
   if (pubsub.skip !== false) return pubsub;
   const storage = await startCloudStorage({
-    buckets: { blobs: {}, staging: {} },
+    buckets: Object.fromEntries(
+      ['', '-us', '-eu'].flatMap((end) => [
+        [`blobs${end}`, {}],
+        [`staging${end}`, {}],
+      ]),
+    ),
     keys: { hmac: { [hmacKey.accessId]: hmacKey.secret } },
   });
   const projects = new Map<string, string>();
@@ -31,6 +38,7 @@ export async function startGoogle(): Promise<GoogleServices | { readonly skip: s
   };
   return {
     skip: false,
+    storage,
     environment: (dataDirectory) => ({
       GOOGLE_CLOUD_PROJECT: projectOf(dataDirectory),
       FIRESTORE_EMULATOR_HOST: firestore.host,
