@@ -141,11 +141,11 @@ export const hostsSchema = v.pipe(
   ),
   v.check(
     (hosts) => hosts.every((one) => one.location === undefined || location.test(one.location)),
-    'must name locations of lower-case letters and digits, with - between them',
+    'must be hosts with locations of lower-case letters and digits, with - between them',
   ),
   v.check(
     (hosts) => new Set(hosts.map(({ host }) => host)).size === hosts.length,
-    'must name each host once',
+    'must be hosts that are each named once',
   ),
   v.transform(
     (hosts): ReadonlyMap<string, string | undefined> =>

@@ -52,6 +52,34 @@ describe('buckets', () => {
     await assert.rejects(client.bucket().delete(), { code: 409 });
   });
 
+  it('are made by who has the right to, in a place that there is, with labels that may be', async () => {
+    const storage = storageOn(client.server.url);
+    const { backstage } = client.server;
+    backstage.letMakeBuckets(false);
+    await assert.rejects(storage.createBucket('not-by-me'), { code: 403 });
+    backstage.letMakeBuckets(true);
+    await assert.rejects(storage.createBucket('nowhere', { location: 'MOON' }), { code: 400 });
+    await assert.rejects(storage.createBucket('labelled', { labels: { Big: 'x' } }), { code: 400 });
+    await storage.createBucket('by-me', { location: 'eu', labels: { 'managed-by': 'me' } });
+    assert.deepEqual(Object.keys(backstage.buckets()).includes('by-me'), true);
+  });
+
+  it('that are somebody else’s let nobody in, or tell whose they are', async () => {
+    const storage = storageOn(client.server.url);
+    client.server.backstage.takeBucket('not-ours', 'closed');
+    client.server.backstage.takeBucket('everybodys', 'open');
+    const closed = storage.bucket('not-ours');
+    await assert.rejects(storage.createBucket('not-ours'), { code: 409 });
+    await assert.rejects(closed.getMetadata(), { code: 403 });
+    await assert.rejects(closed.file('a').save('a', simple), { code: 403 });
+    await assert.rejects(closed.file('a').getMetadata(), { code: 403 });
+    const copying = client.bucket().file('a').copy(closed.file('a'));
+    await assert.rejects(copying, { code: 403 });
+    await storage.bucket('everybodys').file('a').save('a', simple);
+    const whose = `${client.server.url}/storage/v1/b/everybodys?fields=projectNumber`;
+    assert.deepEqual(await (await fetch(whose)).json(), { projectNumber: '2' });
+  });
+
   it('tell what may be done in them', async () => {
     const [granted] = await client.bucket().iam.testPermissions(['storage.objects.get']);
     assert.deepEqual(granted, { 'storage.objects.get': true });

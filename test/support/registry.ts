@@ -89,8 +89,9 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
       BERTH_OPERATORS: (options.operators ?? []).join(','),
       BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
       BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
-      BERTH_IAM: options.projectBucket === undefined ? 'policy' : 'bucket',
-      BERTH_PROJECT_BUCKET: options.projectBucket ?? '',
+      ...(options.projectBucket === undefined
+        ? {}
+        : { BERTH_IAM: 'bucket', BERTH_PROJECT_BUCKET: options.projectBucket }),
       BERTH_HOSTS: Object.entries(options.hosts ?? {})
         .map((one) => one.join('='))
         .join(','),

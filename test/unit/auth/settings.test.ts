@@ -14,7 +14,7 @@ const fallbacks = {
   adminPassword: '',
   anonymousPull: new Set<string>(),
   operators: [] as readonly string[],
-  hosts: new Set<string>() as ReadonlySet<string>,
+  hosts: new Map<string, string | undefined>() as ReadonlyMap<string, string | undefined>,
   privateIssuers: [] as readonly string[],
   googleEndpoint: undefined as string | undefined,
   pushEndpoints: [] as readonly string[],
@@ -45,7 +45,11 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   BERTH_ADMIN_PASSWORD: [' ', 'short', '1234567', 'x'.repeat(1025), 'ä'.repeat(513)],
   BERTH_ANONYMOUS_PULL: ['**', '*,a', 'a,*', ',', 'a,', 'a,,b', 'A', 'a b', '-a', 'a;b', ' a', 'ä'],
   BERTH_OPERATORS: ['a', 'user:', 'user:a', 'allUsers', 'user:a@x.example;user:b@x.example'],
-  BERTH_HOSTS: ['https://a', 'a/b', 'a b', '-a', 'a:port'],
+  BERTH_HOSTS: [
+    ...['https://a', 'a/b', 'a b', '-a', 'a:port', '=us', 'a==us', 'a=us=eu'],
+    ...['a=', 'a=-', 'a=US', 'a=us.east', 'a=us/east', 'a=us-', `a=${'x'.repeat(64)}`],
+    ...['a,a', 'a=us,A=eu', 'a=us,a:443=eu', 'a:80,a'],
+  ],
   BERTH_PRIVATE_ISSUERS: ['a', 'ftp://a', 'https://', 'https://a?b', 'https://a, b'],
   BERTH_GOOGLE_STAND_IN: [
     'a',
@@ -102,7 +106,24 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
   [
     'BERTH_HOSTS',
     'Registry.example.com, eu.example.com:8443',
-    { hosts: new Set(['registry.example.com', 'eu.example.com:8443']) },
+    {
+      hosts: new Map([
+        ['registry.example.com', undefined],
+        ['eu.example.com:8443', undefined],
+      ]),
+    },
+  ],
+  [
+    'BERTH_HOSTS',
+    'Registry.example.com:443, us.example.com=us,eu.example.com:8443 = eu-west1 ,[::1]:5000=us',
+    {
+      hosts: new Map<string, string | undefined>([
+        ['registry.example.com', undefined],
+        ['us.example.com', 'us'],
+        ['eu.example.com:8443', 'eu-west1'],
+        ['[::1]:5000', 'us'],
+      ]),
+    },
   ],
   [
     'BERTH_PRIVATE_ISSUERS',

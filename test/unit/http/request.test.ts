@@ -45,6 +45,20 @@ describe('the Host header', () => {
     }
   });
 
+  it('is one with the ports 80 and 443 and without, and is written in the origin as it came', () => {
+    for (const [written, host] of [
+      ['registry.example.com:80', 'registry.example.com'],
+      ['Registry.example.com:443', 'registry.example.com'],
+      ['[::1]:80', '[::1]'],
+      ['registry.example.com:8080', 'registry.example.com:8080'],
+      ['registry.example.com:4430', 'registry.example.com:4430'],
+    ] as const) {
+      const { host: read, origin } = parseRequest(messageOf({ host: written }));
+      assert.equal(read, host);
+      assert.equal(origin, `http://${written.toLowerCase()}`);
+    }
+  });
+
   it('is refused where it is missing or could break out of what it is written into', () => {
     for (const host of [
       '',
