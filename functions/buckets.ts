@@ -49,7 +49,7 @@ export function checkBuckets(settings: BucketSettings, locations: readonly strin
 
 /**
  * Looks whether the template gives each location buckets of its own: `us` and `us-east` share some by
- * `{location}-{project}`.
+ * `{location}-{project}`, and none by `{location}-images-{project}`.
  * @param staging of parts, which expire there, as blobs in it would
  * @throws Error that names the setting
  */
@@ -69,7 +69,7 @@ export function checkProjectBucket(
     for (const other of around.slice(at + 1)) {
       if (!mayMeet(one, other)) continue;
       throw new Error(
-        `${name} must tell the buckets of the locations ${one.location} and ${other.location} apart: put {location} in it, and a dot beside that`,
+        `${name} must tell the buckets of the locations ${one.location} and ${other.location} apart: put {location} in it, and a word between that and {project}`,
       );
     }
     for (const location of staging === undefined ? [] : locations) {

@@ -51,6 +51,6 @@ export async function main(): Promise<void> {
       proxy.close();
       await processes.stop();
     });
-    greet(settings.host, gateway.port, newPassword);
+    greet(settings, gateway.port, newPassword);
   });
 }

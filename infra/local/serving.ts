@@ -1,5 +1,7 @@
 // What a command that serves does around its serving: say where, go on until it is told to stop, and end.
 
+import type { Settings } from './settings.ts';
+
 /** Runs a command's body; on failure says why on standard error and ends with 1. */
 export async function told(body: () => Promise<void>): Promise<void> {
   // Whoever read the log has gone: no reason to stop.
@@ -27,11 +29,17 @@ export function untilStopped(stop: () => Promise<void>): void {
 }
 
 /** Says that the registry is ready, and how to use it. Last: who reads this may send a signal. */
-export function greet(host: string, port: number, newPassword: string | undefined): void {
+export function greet(
+  { host, hosts }: Pick<Settings, 'host' | 'hosts'>,
+  port: number,
+  newPassword: string | undefined,
+): void {
   // Docker takes `localhost` for a registry without TLS, as it takes 127.0.0.0/8.
-  const name = `${host === '127.0.0.1' || host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${port}`;
+  const address = `${host === '127.0.0.1' || host === '0.0.0.0' || host === '::' ? 'localhost' : host}:${port}`;
+  // By another name it would be refused.
+  const [name = address] = hosts.has(address) ? [] : hosts.keys();
   const lines = [
-    `berth is ready on http://${name}`,
+    `berth is ready on http://${address}`,
     `  docker login ${name} -u admin`,
     `  docker push ${name}/my-project/my-image`,
     ...(newPassword === undefined

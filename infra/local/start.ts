@@ -24,6 +24,6 @@ export async function main(): Promise<void> {
       await relay.stop();
       registry.close();
     });
-    greet(settings.host, gateway.port, registry.newPassword);
+    greet(settings, gateway.port, registry.newPassword);
   });
 }

@@ -55,6 +55,7 @@ describe('a process with several locations', () => {
       },
     });
     try {
+      assert.match(berth.output(), /^ {2}docker login us\.registry\.test -u admin$/m);
       for (const host of Object.keys(hosts)) {
         await sendAll(berth.url, at(host, pushAll('kept/app', image, 'v1')));
       }

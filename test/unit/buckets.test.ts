@@ -45,8 +45,9 @@ describe('settings of hosts and buckets', () => {
       BERTH_PROJECT_BUCKET: 'images-{project}',
     },
     'buckets of projects, whose IAM is the policy': { ...two, ...own, BERTH_IAM: 'bucket' },
-    'locations that begin alike, told apart by a dot': {
+    'locations that begin alike, told apart by a word': {
       ...own,
+      BERTH_PROJECT_BUCKET: '{location}-images-{project}',
       BERTH_HOSTS: 'a.test=us,b.test=us-east',
       BERTH_BUCKET_PLACES: 'us=US,us-east=US-EAST1',
     },
