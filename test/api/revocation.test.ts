@@ -185,6 +185,25 @@ describe('what is given', () => {
   });
 });
 
+describe('what is given to who asks in another way', () => {
+  it('holds at once as well: for all there is, and in a project of a domain', async () => {
+    const robot = await robotOf('elsewhere', 'asker');
+    const member = 'robot:asker@elsewhere';
+    const scopes = ['repository:later/app:*', 'project:example.com:later:admin'];
+    const granted = async (scope: string) => {
+      const path = `/v2/token?scope=${scope}`;
+      const { body } = await send(registry().url, { method: 'GET', path, authorization: robot });
+      const [, payload = ''] = JSON.parse(String(body)).token.split('.');
+      return JSON.parse(Buffer.from(payload, 'base64url').toString()).access.length;
+    };
+    for (const scope of scopes) assert.equal(await granted(scope), 0, scope);
+    for (const project of ['later', 'example.com/later']) {
+      await decide(project, [{ role: 'owner', members: [member] }]);
+    }
+    for (const scope of scopes) assert.equal(await granted(scope), 1, scope);
+  });
+});
+
 describe('a policy', () => {
   it('is changed by who saw it as it is, and by nobody else: of twenty at once none is lost', async () => {
     const { services } = registry();
