@@ -13,11 +13,12 @@ import {
   membersMax,
   nameCharactersMax,
   policiesAtOnce,
+  policyBytesMax,
   recentPoliciesMax,
   recentSeconds,
   trustingProjectsMax,
 } from '../oci/limits.ts';
-import { parseRepositoryName } from '../oci/reference.ts';
+import { parseRepositoryName, projectOf } from '../oci/reference.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents, Key, Reads, Transaction } from '../ports/documents.ts';
 import { type FederationRule, matchesRule } from './federation-rules.ts';
@@ -69,7 +70,7 @@ export interface PolicyChange {
 
 /**
  * Changes a policy: in one transaction with its audit entry, and with what refuses tokens that were granted before.
- * @throws RegistryError 412 when another change came first
+ * @throws RegistryError 412 when another change came first, 400 when the policy would be larger than `policyBytesMax`
  */
 export async function changePolicy(
   { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
@@ -85,6 +86,9 @@ export async function changePolicy(
     const { bindings, writersDelete, federation } = after;
     // The time, because a write of the same may count as none, and then have no new version.
     const record = { bindings, writersDelete, federation, at: now };
+    if (Buffer.byteLength(JSON.stringify(record)) > policyBytesMax) {
+      throw invalid(`a policy and its rules are at most ${policyBytesMax} bytes`);
+    }
     transaction.set(policyKey(project), record as unknown as { at: number });
     noteProject(transaction, project);
     noteIssuers(transaction, project, before.federation, federation);
@@ -248,8 +252,9 @@ export function parseBindings(
  */
 export function parsePrefix(text: string, project: string): string {
   const prefix = text.replace(/\/(?:\*{0,2})$/, '');
-  const isInside = prefix.startsWith(`${project}/`) && parseRepositoryName(prefix) !== undefined;
-  if (isInside) return prefix;
+  const name = parseRepositoryName(prefix);
+  // Below `example.com` lie no repositories of its own, but projects.
+  if (name !== undefined && name !== project && projectOf(name) === project) return prefix;
   throw invalid(
     `a prefix begins with the project, in whole segments, as ${project}/backend does: not ${quoted(text)}`,
   );

@@ -200,6 +200,9 @@ export const memberCharactersMax = 1024;
 export const membersMax = 1500;
 export const bindingsMax = 500;
 
+/** A project's policy as it is kept, with its rules of federation. A thousand members are some 60 KiB. */
+export const policyBytesMax = 512 * 1024;
+
 /** Rules of federation in one project: they lie in the same document. */
 export const federationRulesMax = 100;
 

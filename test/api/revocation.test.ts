@@ -205,6 +205,23 @@ describe('what is given to who asks in another way', () => {
 });
 
 describe('a policy', () => {
+  it('is refused where it is larger than a document may be, not failed at', async () => {
+    const members = Array.from(
+      { length: 1000 },
+      (_, at) => `principal://issuer.example/${String(at).padStart(990, '0')}`,
+    );
+    await assert.rejects(decide('large', [{ role: 'reader', members }]), (error) => {
+      assert.ok(error instanceof RegistryError && error.status === 400, String(error));
+      return true;
+    });
+  });
+
+  it('has no prefix of another project: what lies below a domain are projects of their own', async () => {
+    const members = ['user:a@example.com'];
+    const bindings = [{ role: 'reader' as const, members, prefix: 'example.com/other' }];
+    await assert.rejects(decide('example.com', bindings), RegistryError);
+  });
+
   it('is changed by who saw it as it is, and by nobody else: of twenty at once none is lost', async () => {
     const { services } = registry();
     const project = 'crowded';
