@@ -22,8 +22,15 @@ export interface RepositoryRequest extends ActionRequest {
   readonly repository: Repository;
 }
 
+/** A request whose route names a project. */
+export interface ProjectRequest extends ActionRequest {
+  /** As it begins the names of its repositories: `project`, or `example.com/project`. */
+  readonly project: string;
+}
+
 export type Action = (request: ActionRequest, services: Services) => Promise<Reply>;
 export type RepositoryAction = (request: RepositoryRequest, services: Services) => Promise<Reply>;
+export type ProjectAction = (request: ProjectRequest, services: Services) => Promise<Reply>;
 
 /**
  * A digest that a client wrote, in the path or the query.

@@ -1,14 +1,16 @@
 // Every action of the route table, by its name there, and loaded when it is first asked for: a function that starts
 // does not wait for the code of the others.
 
-import type { Action, RepositoryAction } from './action.ts';
+import type { Action, ProjectAction, RepositoryAction } from './action.ts';
 import { type ActionName, type Route, routesOf, type ServedRoute } from './routes.ts';
 
 /** Actions of routes that name a repository. */
 type RepositoryActionName = Extract<ServedRoute, { path: `${string}{name}${string}` }>['run'];
-type PlainActionName = Exclude<ActionName, RepositoryActionName>;
+/** Actions of routes that name a project. */
+type ProjectActionName = Extract<ServedRoute, { path: `${string}{project}${string}` }>['run'];
+type PlainActionName = Exclude<ActionName, RepositoryActionName | ProjectActionName>;
 
-/** An action of a route that names no repository. */
+/** An action of a route that names neither a repository nor a project. */
 export const plainAction = loadedOnce<Action>({
   'token/issue': async () => (await import('./token/issue.ts')).issueToken,
   'token/keys': async () => (await import('./token/keys.ts')).listKeys,
@@ -18,12 +20,15 @@ export const plainAction = loadedOnce<Action>({
   'operator/health': async () => (await import('./operator/health.ts')).health,
   'operator/ready': async () => (await import('./operator/ready.ts')).ready,
   'operator/metrics': async () => (await import('./operator/metrics.ts')).metrics,
+  'admin/openapi': async () => (await import('./admin/openapi.ts')).openapi,
+  'admin/whoami': async () => (await import('./admin/whoami.ts')).whoami,
+  'admin/list-projects': async () => (await import('./admin/list-projects.ts')).listProjects,
   'events/relay': async () => (await import('./events/relay.ts')).relay,
   'events/sweep': async () => (await import('./events/sweep.ts')).sweep,
   'collector/collect': async () => (await import('./collector/collect.ts')).collect,
 } satisfies Record<PlainActionName, () => Promise<Action>>);
 
-/** An action of a route that does. */
+/** An action of a route that names a repository. */
 export const repositoryAction = loadedOnce<RepositoryAction>({
   'discovery/tags': async () => (await import('./discovery/tags.ts')).tags,
   'discovery/referrers': async () => (await import('./discovery/referrers.ts')).referrers,
@@ -39,6 +44,29 @@ export const repositoryAction = loadedOnce<RepositoryAction>({
   'blobs/delete': async () => (await import('./blobs/delete.ts')).deleteBlob,
 } satisfies Record<RepositoryActionName, () => Promise<RepositoryAction>>);
 
+/** An action of a route that names a project. */
+export const projectAction = loadedOnce<ProjectAction>({
+  'admin/get-policy': async () => (await import('./admin/get-policy.ts')).getPolicy,
+  'admin/put-policy': async () => (await import('./admin/put-policy.ts')).putPolicy,
+  'admin/list-robots': async () => (await import('./admin/list-robots.ts')).listRobots,
+  'admin/create-robot': async () => (await import('./admin/create-robot.ts')).createRobot,
+  'admin/get-robot': async () => (await import('./admin/get-robot.ts')).getRobot,
+  'admin/change-robot': async () => (await import('./admin/change-robot.ts')).changeRobot,
+  'admin/delete-robot': async () => (await import('./admin/delete-robot.ts')).deleteRobot,
+  'admin/create-secret': async () => (await import('./admin/create-secret.ts')).createSecret,
+  'admin/revoke-secret': async () => (await import('./admin/revoke-secret.ts')).revokeSecret,
+  'admin/list-rules': async () => (await import('./admin/list-rules.ts')).listRules,
+  'admin/create-rule': async () => (await import('./admin/create-rule.ts')).createRule,
+  'admin/change-rule': async () => (await import('./admin/change-rule.ts')).changeRule,
+  'admin/delete-rule': async () => (await import('./admin/delete-rule.ts')).deleteRule,
+  'admin/list-audit': async () => (await import('./admin/list-audit.ts')).listAudit,
+} satisfies Record<ProjectActionName, () => Promise<ProjectAction>>);
+
+/** Whether a route names a project. */
+export function namesProject({ path }: Route): boolean {
+  return path.includes('{project}');
+}
+
 /** Whether a route names a repository. */
 export function namesRepository({ path }: Route): boolean {
   return path.includes('{name}');
@@ -49,10 +77,11 @@ export function namesRepository({ path }: Route): boolean {
  * @param functions those whose actions are loaded; all when left out
  */
 export async function loadActions(functions?: readonly string[]): Promise<void> {
-  await Promise.all(
-    routesOf(functions).map((route) =>
-      (namesRepository(route) ? repositoryAction : plainAction)(route.run),
-    ),
+  await Promise.all<unknown>(
+    routesOf(functions).map((route) => {
+      if (namesProject(route)) return projectAction(route.run);
+      return (namesRepository(route) ? repositoryAction : plainAction)(route.run);
+    }),
   );
 }
 

@@ -43,7 +43,7 @@ export async function openGoogleServices(
     recent: new RecentManifests(),
     locationOf,
     ...(await openAccess(
-      { documents, clock },
+      { documents, clock, log: stderrLog },
       {
         adminHash: given.BERTH_ADMIN_HASH,
         freeFailures: given.BERTH_FREE_FAILURES ?? 0,

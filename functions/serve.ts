@@ -1,8 +1,10 @@
 // The one pipeline: parse → match the route → authorise → act → write the reply. The one catch for requests.
 
 import { randomUUID } from 'node:crypto';
-import { authorise } from '#shared/auth/access.ts';
+import { authorise, type Target } from '#shared/auth/access.ts';
 import { Denied } from '#shared/auth/challenge.ts';
+import { pathOfProject } from '#shared/auth/grant.ts';
+import { isProject } from '#shared/auth/names.ts';
 import { clientAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
@@ -14,7 +16,13 @@ import { parseRepositoryName, projectOf, type RepositoryName } from '#shared/oci
 import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
-import { namesRepository, plainAction, repositoryAction } from './actions.ts';
+import {
+  namesProject,
+  namesRepository,
+  plainAction,
+  projectAction,
+  repositoryAction,
+} from './actions.ts';
 import { auditLineOf } from './audit.ts';
 import { type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
@@ -103,14 +111,13 @@ async function answer(
   const { route, params } = match(request.method, request.path);
   exchange.route = route.id;
   exchange.matched = { route, params };
-  const name = nameOf(route, params);
-  if (name !== undefined) {
-    exchange.name = name;
-    exchange.project = projectOf(name);
-  }
-  const access = await authorise(services, request, route.needs, { name });
+  const target = targetOf(route, params);
+  const { name, project = name && projectOf(name) } = target;
+  if (name !== undefined) exchange.name = name;
+  if (project !== undefined) exchange.project = project;
+  const access = await authorise(services, request, route.needs, target);
   exchange.actor = access.by;
-  return act(services, route, { ...request, params, access, requestId: exchange.id }, name);
+  return act(services, route, { ...request, params, access, requestId: exchange.id }, target);
 }
 
 /** Before the answer goes out: what was done is done, whether the client waits for it or not. */
@@ -133,23 +140,37 @@ async function act(
   services: Services,
   { run }: ServedRoute,
   request: Parameters<Action>[0],
-  name: RepositoryName | undefined,
+  { name, project }: Target,
 ): Promise<Reply> {
+  if (project !== undefined) return (await projectAction(run))({ ...request, project }, services);
   if (name === undefined) return (await plainAction(run))(request, services);
   const repository = repositoryAt(services.locationOf(request.host), name);
   return (await repositoryAction(run))({ ...request, repository }, services);
 }
 
-function nameOf(
-  route: Route,
-  params: Readonly<Record<string, string>>,
-): RepositoryName | undefined {
-  if (!namesRepository(route)) return undefined;
-  const name = parseRepositoryName(params['name'] ?? '');
+/** @throws RegistryError NAME_INVALID when what stands for a name or a project cannot be one */
+function targetOf(route: Route, params: Readonly<Record<string, string>>): Target {
+  if (namesProject(route)) return { project: requireProject(params['project'] ?? '') };
+  return namesRepository(route) ? { name: requireName(params['name'] ?? '') } : {};
+}
+
+/** A project as paths write it: that of a domain with a colon. */
+function requireProject(text: string): string {
+  const project = pathOfProject(text);
+  if (isProject(project)) return project;
+  throw new RegistryError('NAME_INVALID', {
+    message:
+      'not a project: lower-case letters and digits, with . _ - between them; one of a domain is written example.com:project',
+    detail: { project: text.slice(0, nameCharactersMax) },
+  });
+}
+
+function requireName(text: string): RepositoryName {
+  const name = parseRepositoryName(text);
   if (name !== undefined) return name;
   throw new RegistryError('NAME_INVALID', {
     message: `not a repository's name: lower-case letters and digits, separated by . _ - and /, at most ${nameCharactersMax} characters`,
-    detail: { name: params['name']?.slice(0, nameCharactersMax) },
+    detail: { name: text.slice(0, nameCharactersMax) },
   });
 }
 

@@ -39,6 +39,7 @@ const mayImport: Record<string, readonly string[]> = {
     'shared',
     'shared/oci',
     'shared/http',
+    'shared/audit',
     'shared/auth',
     'shared/ports',
     'shared/embedded',
@@ -55,6 +56,7 @@ const packageHomes: Record<string, readonly string[]> = {
   '@google-cloud/functions-framework': ['functions'],
   '@google-cloud/pubsub': ['shared/google'],
   '@google-cloud/storage': ['shared/google'],
+  '@valibot/to-json-schema': ['infra'],
   'google-auth-library': ['shared/google'],
   commander: ['infra/client'],
   esbuild: ['infra', 'infra/client'],
@@ -169,6 +171,7 @@ describe('a function that starts', () => {
     blobs: 'framework',
     discovery: 'framework',
     uploads: 'streaming',
+    admin: 'streaming',
   };
   for (const [name, host] of Object.entries(hosts)) {
     it(`loads its own code, and none of another's: ${name}`, () => {

@@ -43,6 +43,7 @@ export async function askAll(
   const ask = asking(port, `Bearer ${token}`);
   if (name === 'uploads') await askUploads(ask);
   else if (name === 'events') await askEvents(ask);
+  else if (name === 'admin') await askAdmin(ask);
   else if (name === 'collector') await ask('POST', '/');
   else await askReads(ask);
   return undefined;
@@ -50,7 +51,8 @@ export async function askAll(
 
 async function askToken(port: number): Promise<string> {
   const basic = Buffer.from(`admin:${password}`).toString('base64');
-  const scope = 'repository:project/image:pull,push&scope=registry:catalog:*';
+  const scope =
+    'repository:project/image:pull,push&scope=registry:catalog:*&scope=project:project:admin';
   const { body } = await asking(port, `Basic ${basic}`)('GET', `/v2/token?scope=${scope}`);
   return JSON.parse(body).token;
 }
@@ -76,6 +78,20 @@ async function askUploads(ask: Ask): Promise<void> {
   const { headers } = await ask('POST', `${repository}/blobs/uploads/`);
   await ask('PATCH', headers.location ?? '', upload);
   await ask('PUT', `${headers.location}&digest=${digest}`, upload);
+}
+
+async function askAdmin(ask: Ask): Promise<void> {
+  const at = '/api/v1/projects/project';
+  const send = (method: string, path: string, body: object) =>
+    ask(method, path, { type: 'application/json', body: JSON.stringify(body) });
+  await ask('GET', '/api/v1/whoami');
+  await ask('GET', '/api/v1/projects');
+  await ask('GET', `${at}/policy`);
+  await send('PUT', `${at}/policy`, { bindings: [], etag: '0' });
+  await ask('GET', `${at}/robots`);
+  await send('POST', `${at}/robots`, { name: 'ci', role: 'writer' });
+  await ask('GET', `${at}/federation`);
+  await ask('GET', `${at}/audit`);
 }
 
 async function askEvents(ask: Ask): Promise<void> {

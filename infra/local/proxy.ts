@@ -3,7 +3,6 @@
 
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import { functionOf, type Route, routes } from '#functions/routes.ts';
 import { normalAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
@@ -41,8 +40,9 @@ export function createProxy(
   log: Log,
 ): Proxy {
   // A connection a request: one that is kept may be ended by the function just as it is used again, and what carries a
-  // body cannot be sent twice.
-  const agent = new Agent({ keepAlive: false });
+  // body cannot be sent twice. None is asked to end, though: a function that refuses a body would end it while that is still
+  // on its way, and the answer would be lost with it.
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 0 });
   return {
     handler: async (message, response) => {
       const reply = await forward(message, response, { agent, portOf, log });
@@ -57,6 +57,7 @@ export function createProxy(
 export function targetFor(method: string, url: string): string {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
+  if (path.startsWith('/api/')) return 'admin';
   if (mark !== -1 && new URLSearchParams(url.slice(mark + 1)).has('_state')) return 'uploads';
   const isPush = (method === 'POST' || method === 'PATCH') && path.startsWith('/v2/');
   const exact = routes.find((route) => route.path === path);
@@ -108,11 +109,15 @@ async function forward(
   }
 }
 
-/** The body follows once the function asks for it, where the client waits to be asked. */
+/**
+ * The body follows once the function asks for it, where the client waits to be asked. What is left of it when the function
+ * wants no more is read all the same: the client's next request is behind it.
+ */
 function sendBody(message: Incoming, response: Outgoing, upstream: ClientRequest): void {
+  // How it fails is told by the answer, or by there being none.
+  upstream.on('error', () => undefined);
   const send = () => {
-    // How it fails is told by the answer, or by there being none.
-    pipeline(message, upstream).catch(() => undefined);
+    passOn(message, upstream).catch(() => upstream.destroy());
   };
   if (message.headers.expect?.toLowerCase() !== '100-continue') {
     send();
@@ -123,6 +128,20 @@ function sendBody(message: Incoming, response: Outgoing, upstream: ClientRequest
     response.writeContinue();
     send();
   });
+}
+
+/** @throws what the client's going away throws */
+async function passOn(message: Incoming, upstream: ClientRequest): Promise<void> {
+  let goOn = () => {};
+  upstream.once('close', () => goOn());
+  for await (const bytes of message) {
+    if (upstream.destroyed || upstream.write(bytes)) continue;
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+      upstream.once('drain', resolve);
+    });
+  }
+  upstream.end();
 }
 
 /** The client's headers as they came, twice what came twice; and what a load balancer adds. */

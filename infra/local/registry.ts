@@ -69,7 +69,7 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       recent: new RecentManifests(),
       locationOf: () => location,
       ...(await openAccess(
-        { documents, clock },
+        { documents, clock, log: stderrLog },
         {
           ...{ adminHash, anonymousPull, operators, privateIssuers, googleEndpoint },
           ...{ freeFailures, requestsPerSecond },

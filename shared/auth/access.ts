@@ -41,6 +41,8 @@ export interface AccessServices {
   readonly verifier: TokenVerifier;
   readonly revocations: Revocations;
   readonly rates: RequestRates;
+  /** Issuers of ID tokens that may be plain HTTP and in a private network. */
+  readonly privateIssuers: readonly string[];
 }
 
 /** What a route is about: a repository, a project, or neither. */

@@ -91,7 +91,7 @@ export class Denied extends RegistryError {
  * @param by the principal's name
  */
 export function denied({ type, name, actions }: Scope, by: string): Denied {
-  const wanted = `${actions.join(' and ')} ${name}`;
+  const wanted = type === 'project' ? `administer ${name}` : `${actions.join(' and ')} ${name}`;
   return new Denied(by, {
     message:
       by === principalName(anonymous)

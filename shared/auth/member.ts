@@ -2,18 +2,19 @@
 
 import * as v from 'valibot';
 import { memberCharactersMax } from '../oci/limits.ts';
-import type { FederationRule } from './federation-rules.ts';
 import { isProject, isRobotName } from './names.ts';
+import type { FederationRule } from './oidc/federation-rules.ts';
 import { type Principal, withoutScheme } from './principal.ts';
 
 declare const memberBrand: unique symbol;
 /** A valid member, in the one form it is compared in. Made only by {@link parseMember}. */
 export type Member = string & { readonly [memberBrand]: true };
 
-const emailPattern = /^[^\s@:/\0]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
+/** No space, and nothing that is not seen: what stands in an audit must be what it looks like. */
+const emailPattern = /^[^\s@:/\p{C}]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/u;
 const accountIdPattern = /^\d{1,32}$/;
-/** A host with its port and path, then what the issuer says of somebody: no space, no control character. */
-const outsidePattern = /^[a-z0-9][a-z0-9.:-]*\/[\x21-\x7e\u00a1-\uffff]+$/;
+/** An issuer without `https://`, then what it says of somebody: no space, no control character. Private ones keep `http://`. */
+const outsidePattern = /^(?:http:\/\/)?[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/[^\s\p{Cc}\p{Cs}]+$/u;
 
 /**
  * A member as a person writes it: `user:EMAIL`, `serviceAccount:EMAIL` or its number, `robot:NAME` of the project or

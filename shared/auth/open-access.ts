@@ -1,6 +1,7 @@
 // Puts together what decides who may do what, from the registry's settings.
 
 import type { JWK } from 'jose';
+
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import type { AccessServices } from './access.ts';
@@ -9,8 +10,9 @@ import { type AuthoritySettings, openAuthority } from './authority.ts';
 import { bucketOfProject } from './bucket-policy.ts';
 import { openAuthenticator } from './credentials.ts';
 import { openFailedLogins } from './failed-logins.ts';
-import { openGoogleIdentities } from './google-identities.ts';
-import { openOidcTokens } from './oidc-tokens.ts';
+import { openGoogleIdentities } from './google/identities.ts';
+import type { GoogleLog } from './google/requests.ts';
+import { openOidcTokens } from './oidc/id-tokens.ts';
 import { openPasswords } from './passwords.ts';
 import { openRequestRates } from './request-rates.ts';
 import { openRevocations } from './revocations.ts';
@@ -38,15 +40,23 @@ export interface AccessSettings extends Pick<AuthoritySettings, 'anonymousPull' 
   locationOf(host: string): string;
 }
 
+export interface AccessGround {
+  readonly documents: Documents;
+  readonly clock: Clock;
+  /** Is told when Google or an issuer does not answer. */
+  readonly log?: GoogleLog | undefined;
+}
+
 /** @throws Error when a key is none */
 export async function openAccess(
-  { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
+  { documents, clock, log }: AccessGround,
   settings: AccessSettings,
 ): Promise<AccessServices> {
   const { anonymousPull, operators, adminHash, privateIssuers, projectBucket } = settings;
   const { freeFailures, requestsPerSecond } = settings;
   const google = openGoogleIdentities({
     clock,
+    log,
     endpoint: settings.googleEndpoint,
     bucketMode: projectBucket !== undefined,
   });
@@ -65,7 +75,7 @@ export async function openAccess(
       adminCredential: adminHash === undefined ? undefined : sha256(adminHash),
       google,
       audiencesOf,
-      oidc: openOidcTokens({ documents, clock, privateIssuers }),
+      oidc: openOidcTokens({ documents, clock, log, privateIssuers }),
       failedLogins: openFailedLogins({ documents, clock, freeFailures }),
     }),
     authority: openAuthority(
@@ -75,5 +85,6 @@ export async function openAccess(
     verifier: await createVerifier(settings.tokenKeys, clock),
     revocations: openRevocations(documents, clock),
     rates: openRequestRates(requestsPerSecond, clock),
+    privateIssuers,
   };
 }

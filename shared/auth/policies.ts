@@ -4,12 +4,14 @@
 //   - / - / projects / project                that there is one
 //   - / - / issuers / issuer / project        that a project trusts the issuer: before anything is asked of it
 
+import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { type Author, audit } from '../audit/entries.ts';
 import { RegistryError } from '../oci/errors.ts';
 import {
   bindingsMax,
   federationRulesMax,
+  memberCharactersMax,
   membersMax,
   nameCharactersMax,
   policiesAtOnce,
@@ -20,10 +22,10 @@ import {
 } from '../oci/limits.ts';
 import { parseRepositoryName, projectOf } from '../oci/reference.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Documents, Key, Reads, Transaction } from '../ports/documents.ts';
-import { type FederationRule, matchesRule } from './federation-rules.ts';
+import type { Document, Documents, Key, Reads, Transaction } from '../ports/documents.ts';
 import { type Member, parseMember } from './member.ts';
 import { isProject } from './names.ts';
+import { type FederationRule, matchesRule } from './oidc/federation-rules.ts';
 import { type Binding, emptyPolicy, type ProjectPolicy } from './policy.ts';
 import type { FederatedPrincipal, Role } from './principal.ts';
 import { projectSubject, revoke } from './revocations.ts';
@@ -42,58 +44,66 @@ export async function readPolicy(
   reads: Pick<Reads, 'get'>,
   project: string,
 ): Promise<StoredPolicy> {
-  if (!isProject(project)) return { ...emptyPolicy, version: 0 };
-  const found = await reads.get(policyKey(project));
-  if (found === undefined) return { ...emptyPolicy, version: 0 };
-  return { ...(found.value as unknown as ProjectPolicy), version: found.committedAt };
+  return storedPolicy(isProject(project) ? await reads.get(policyKey(project)) : undefined);
 }
 
-/** What a client is told a policy by, and shows when it changes it. */
+function storedPolicy(found: Document | undefined): StoredPolicy {
+  if (found === undefined) return { ...emptyPolicy, version: 0 };
+  const { bindings, writersDelete, federation } = found.value as unknown as ProjectPolicy;
+  return { bindings, writersDelete, federation, version: found.committedAt };
+}
+
+/** What a client is told a policy by, and shows when it changes it: an entity tag (RFC 9110 section 8.8.3). */
 export function etagOf({ version }: StoredPolicy): string {
   return `"${version}"`;
 }
 
 export interface PolicyChange {
   readonly author: Author;
-  /** The etag of the policy that the change was made to; left out by changes that hold for any. */
-  readonly etag?: string | undefined;
+  /** The etags of the policies that the change may be made to; left out by changes that hold for any. */
+  readonly etags?: readonly string[] | undefined;
   readonly action:
     | 'policy.change'
     | 'federation.create'
     | 'federation.change'
     | 'federation.delete';
   /** For the audit: what is changed. */
-  readonly detail?: string | undefined;
-  /** The policy that is to be; it may throw RegistryError, and then nothing changes. */
+  detail?(before: ProjectPolicy, after: ProjectPolicy): string;
+  /** The policy that is to be; it may throw RegistryError, and then nothing changes. Called once or more. */
   to(policy: ProjectPolicy): ProjectPolicy;
 }
 
 /**
  * Changes a policy: in one transaction with its audit entry, and with what refuses tokens that were granted before.
- * @throws RegistryError 412 when another change came first, 400 when the policy would be larger than `policyBytesMax`
+ * @returns the policy as it is then, which may be what somebody else made of it since
+ * @throws RegistryError UNSUPPORTED: 412 when another change came first; 400 when the document would be larger than
+ *   `policyBytesMax`
  */
 export async function changePolicy(
   { documents, clock }: { readonly documents: Documents; readonly clock: Clock },
   project: string,
-  { author, etag, action, detail, to }: PolicyChange,
+  { author, etags, action, detail, to }: PolicyChange,
 ): Promise<StoredPolicy> {
+  const change = randomUUID();
   await documents.transact(async (transaction) => {
-    const before = await readPolicy(transaction, project);
-    if (etag !== undefined && etag !== etagOf(before)) throw changedMeanwhile(etagOf(before));
-    const { version: _version, ...policy } = before;
-    const after = to(policy);
+    const found = await transaction.get(policyKey(project));
+    // Its own write, where the answer to that was lost and it runs again.
+    if (found?.value['change'] === change) return;
+    const before = storedPolicy(found);
+    if (etags !== undefined && !etags.includes(etagOf(before))) {
+      throw changedMeanwhile(etagOf(before));
+    }
+    const after = to(before);
     const now = clock.now();
     const { bindings, writersDelete, federation } = after;
-    // The time, because a write of the same may count as none, and then have no new version.
-    const record = { bindings, writersDelete, federation, at: now };
-    if (Buffer.byteLength(JSON.stringify(record)) > policyBytesMax) {
-      throw invalid(`a policy and its rules are at most ${policyBytesMax} bytes`);
-    }
-    transaction.set(policyKey(project), record as unknown as { at: number });
+    // The id makes each write another: one of the same may count as none, and then have no new version.
+    const record = { bindings, writersDelete, federation, change };
+    requireSize(record);
+    transaction.set(policyKey(project), record as unknown as { change: string });
     noteProject(transaction, project);
     noteIssuers(transaction, project, before.federation, federation);
     revoke(transaction, projectSubject(project), now);
-    audit(transaction, { action, project, detail }, { ...author, now });
+    audit(transaction, { action, project, detail: detail?.(before, after) }, { ...author, now });
   });
   return readPolicy(documents, project);
 }
@@ -123,6 +133,11 @@ export function listProjects(
 ): Promise<readonly string[]> {
   const last = after === undefined ? undefined : [...projectsPrefix, after];
   return documents.names({ prefix: projectsPrefix, after: last, limit });
+}
+
+/** Whether something was decided about a project. */
+export async function isDecided(documents: Documents, project: string): Promise<boolean> {
+  return (await documents.get([...projectsPrefix, project])) !== undefined;
 }
 
 /** Whether any project trusts an issuer: nothing is asked of one that none does. */
@@ -196,9 +211,14 @@ const roles = {
 } as const satisfies Record<string, Role>;
 
 export const roleSchema = v.pipe(
+  v.picklist(Object.keys(roles) as (keyof typeof roles)[], 'must be owner, writer or reader'),
+  v.transform((text): Role => roles[text]),
+);
+
+/** What limits a role to some repositories; which ones make sense {@link parsePrefix} says. */
+export const prefixSchema = v.pipe(
   v.string(),
-  v.check((text) => Object.hasOwn(roles, text), 'a role is owner, writer or reader'),
-  v.transform((text) => roles[text as keyof typeof roles] as Role),
+  v.maxLength(nameCharactersMax + 3, `must be at most ${nameCharactersMax + 3} characters`),
 );
 
 /** What a client may set of a policy; federation has its own. */
@@ -207,11 +227,20 @@ export const policySchema = v.strictObject({
     v.array(
       v.strictObject({
         role: roleSchema,
-        members: v.pipe(v.array(v.string()), v.minLength(1, 'a binding has a member at least')),
-        prefix: v.optional(v.string()),
+        members: v.pipe(
+          v.array(
+            v.pipe(
+              v.string(),
+              v.maxLength(memberCharactersMax, `must be at most ${memberCharactersMax} characters`),
+            ),
+          ),
+          v.minLength(1, 'must be a member at least'),
+          v.maxLength(membersMax, `must be at most ${membersMax} members`),
+        ),
+        prefix: v.optional(prefixSchema),
       }),
     ),
-    v.maxLength(bindingsMax, `a policy has at most ${bindingsMax} bindings`),
+    v.maxLength(bindingsMax, `must be at most ${bindingsMax} bindings`),
   ),
   writersDelete: v.optional(v.boolean(), false),
 });
@@ -219,7 +248,8 @@ export const policySchema = v.strictObject({
 /**
  * The bindings of a policy that somebody wrote, each member in the form it is compared in, those of one role and prefix
  * together.
- * @throws RegistryError UNSUPPORTED (400) that says which member or prefix is none
+ * @throws RegistryError UNSUPPORTED (400) that says which member or prefix is none, or that there are more than
+ *   `membersMax` members
  */
 export function parseBindings(
   bindings: v.InferOutput<typeof policySchema>['bindings'],
@@ -260,7 +290,7 @@ export function parsePrefix(text: string, project: string): string {
   );
 }
 
-/** @throws RegistryError 404 when rules are too many */
+/** @throws RegistryError UNSUPPORTED (400) when rules are more than `federationRulesMax` */
 export function requireRoom(rules: readonly FederationRule[]): void {
   if (rules.length > federationRulesMax) {
     throw invalid(`a project has at most ${federationRulesMax} federation rules`);
@@ -273,6 +303,12 @@ function requireMember(text: string, project: string): Member {
   throw invalid(
     `not a member: ${quoted(text)}; one is user:EMAIL, serviceAccount:EMAIL, robot:NAME, principal://ISSUER/SUBJECT, principalSet://ISSUER/CLAIM.VALUE, allAuthenticatedUsers or allUsers`,
   );
+}
+
+function requireSize(record: object): void {
+  if (Buffer.byteLength(JSON.stringify(record)) > policyBytesMax) {
+    throw invalid(`a policy, with its federation rules, is at most ${policyBytesMax} bytes`);
+  }
 }
 
 function quoted(text: string): string {

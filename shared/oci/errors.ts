@@ -2,7 +2,7 @@
 // Distribution specification, "Error Codes": the `code` field MUST be one of these.
 
 /** Code → the status it is answered with when nothing says otherwise, and what it means. */
-const errorCodes = {
+export const errorCodes = {
   BLOB_UNKNOWN: { status: 404, meaning: 'blob unknown to repository' },
   BLOB_UPLOAD_INVALID: { status: 400, meaning: 'blob upload invalid' },
   BLOB_UPLOAD_UNKNOWN: { status: 404, meaning: 'blob upload unknown to registry' },

@@ -200,7 +200,7 @@ export const memberCharactersMax = 1024;
 export const membersMax = 1500;
 export const bindingsMax = 500;
 
-/** A project's policy as it is kept, with its rules of federation. A thousand members are some 60 KiB. */
+/** That document, as JSON: its members may be long. */
 export const policyBytesMax = 512 * 1024;
 
 /** Rules of federation in one project: they lie in the same document. */
@@ -219,6 +219,20 @@ export const revocationsReadSeconds = 30;
 
 /** From when a revocation holds: longer than `recentSeconds`, and than clocks differ. With the above, under a minute. */
 export const revocationSettleSeconds = 15;
+
+/**
+ * A body that is sent to the admin API, and how deep its JSON may nest. Less than `drainBytesMax`: who sends a little more
+ * than this reads why it was refused.
+ */
+export const adminBodyBytesMax = 960 * 1024;
+export const adminNestingMax = 20;
+
+/** Projects on one page of a list, and how many of them are decided about side by side. */
+export const projectsPageMax = 1000;
+export const projectsAtOnce = 20;
+
+/** Entries on one page of the audit when the client names no `n`. */
+export const auditPageDefault = 50;
 
 /** How long the audit of a project is kept. */
 export const auditDays = 400;

@@ -8,6 +8,7 @@ import {
   mediaTypeSchema,
 } from './descriptor.ts';
 import { RegistryError } from './errors.ts';
+import { nestsDeeper } from './json.ts';
 import { descriptorsMax, nestingMax } from './limits.ts';
 import { isForeignLayer, isImageManifest, isIndex, isSchema1, mediaTypes } from './media-types.ts';
 
@@ -143,24 +144,6 @@ function parseJson(bytes: Uint8Array): object {
     throw invalid('the body is not a JSON object');
   }
   return json;
-}
-
-/** Whether arrays and objects nest deeper than `max`; strings are skipped. Cheaper than finding out by parsing. */
-function nestsDeeper(bytes: Uint8Array, max: number): boolean {
-  const [quote, backslash] = [0x22, 0x5c];
-  let depth = 0;
-  let inString = false;
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at];
-    if (inString) {
-      if (byte === backslash) at++;
-      else if (byte === quote) inString = false;
-    } else if (byte === quote) inString = true;
-    else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > max) return true;
-    } else if (byte === 0x7d || byte === 0x5d) depth--;
-  }
-  return false;
 }
 
 /** The manifest's type: what the body says and what the header says, which must agree; else what it looks like. */

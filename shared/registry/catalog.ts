@@ -1,8 +1,8 @@
 // The catalog: the repositories of a location that the caller may see.
 
-import { parseRepositoryName, type RepositoryName } from '../oci/reference.ts';
+import { parseRepositoryName, projectOf, type RepositoryName } from '../oci/reference.ts';
 import type { Key } from '../ports/documents.ts';
-import { repositoriesOf } from './layout.ts';
+import { repositoriesOf, repositoryAt, repositoryKey } from './layout.ts';
 import type { Store } from './store.ts';
 import type { Page } from './tags.ts';
 
@@ -36,4 +36,39 @@ export async function listRepositories(
     after = [...prefix, end];
   }
   return { entries: seen.slice(0, limit), more: seen.length > limit };
+}
+
+/**
+ * The projects that have repositories in a location, each once, in the order of their first repositories' names. Two reads a
+ * project, however many repositories it has.
+ * @param after the project to go on after
+ */
+export async function* listProjectsOfRepositories(
+  { documents }: Pick<Store, 'documents'>,
+  location: string,
+  after: string | undefined,
+): AsyncGenerator<string> {
+  const prefix = repositoriesOf(location);
+  const isRepository = async (text: string) => {
+    const name = parseRepositoryName(text);
+    if (name === undefined) return false;
+    return (await documents.get(repositoryKey(repositoryAt(location, name)))) !== undefined;
+  };
+  // A repository that is called as its project comes first of all in it; others may come before the rest.
+  let place = after;
+  if (after !== undefined && !(await isRepository(after))) place = endOf(after);
+  for (;;) {
+    const start = place === undefined ? undefined : [...prefix, place];
+    const [text] = await documents.names({ prefix, after: start, limit: 1 });
+    const name = parseRepositoryName(text ?? '');
+    if (name === undefined) return;
+    const project = projectOf(name);
+    place = name === project ? name : endOf(project);
+    if (name === project || !(await isRepository(project))) yield project;
+  }
+}
+
+/** After all repositories below a project, and before any other's: names have no such character. */
+function endOf(project: string): string {
+  return `${project}/~`;
 }

@@ -25,7 +25,7 @@ function decide(project: string, bindings: Bindings, etag?: string) {
   return changePolicy(registry().services, project, {
     author: { by: 'user:admin' },
     action: 'policy.change',
-    etag,
+    etags: etag === undefined ? undefined : [etag],
     to: (policy) => ({ ...policy, bindings: parseBindings(bindings, project) }),
   });
 }

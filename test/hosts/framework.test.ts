@@ -1,6 +1,7 @@
 // The tables of the API on functions-framework: what it does with a request on its way must not be seen in the answer.
 
 import '#test/api/access.test.ts';
+import '#test/api/admin.test.ts';
 import '#test/api/collect.test.ts';
 import '#test/api/discovery.test.ts';
 import '#test/api/management.test.ts';

@@ -1,6 +1,7 @@
 // The tables of the API in HTTP/2: an answer is the same in either protocol.
 
 import '#test/api/access.test.ts';
+import '#test/api/admin.test.ts';
 import '#test/api/limits.test.ts';
 import '#test/api/pull.test.ts';
 import '#test/api/push-blobs.test.ts';

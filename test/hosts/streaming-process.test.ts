@@ -85,7 +85,12 @@ async function isReachable(url: string): Promise<boolean> {
 describe('uploads, where something is wrong', () => {
   const wrong: readonly (readonly [string, string, Record<string, string>, RegExp])[] = [
     ['a port that is none', 'uploads', { PORT: 'eighty' }, /PORT must be a port number/],
-    ['a function for the framework', 'manifests', {}, /no function 'manifests'.*there is: uploads/],
+    [
+      'a function for the framework',
+      'manifests',
+      {},
+      /no function 'manifests'.*there is: uploads, admin/,
+    ],
     [
       'a store that does not open',
       'uploads',

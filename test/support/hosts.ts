@@ -38,7 +38,7 @@ export function streaming(protocol: 'http' | 'h2c'): Host {
 /** The functions that answer for each other: each request goes to another one of them. */
 const interchangeable = ['manifests', 'blobs', 'discovery'];
 
-/** functions-framework, with each function as a target of its own; uploads, which it cannot take, beside it. */
+/** functions-framework, with each function as a target of its own; beside it those that it cannot take. */
 export const framework: Host = async (services) => {
   const targets = ['token', ...interchangeable].map((target) => {
     registerFunction(target, async () => services);
@@ -46,7 +46,9 @@ export const framework: Host = async (services) => {
   });
   const servers = new Map<string, Pick<Server, 'emit'>>([
     ...targets,
-    ['uploads', createServer(serve(services, { functions: ['uploads'] }))],
+    ...['uploads', 'admin'].map(
+      (name) => [name, createServer(serve(services, { functions: [name] }))] as const,
+    ),
   ]);
   let turn = 0;
   const serverOf = (request: IncomingMessage) => {
