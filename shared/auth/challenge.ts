@@ -95,7 +95,7 @@ export function denied({ type, name, actions }: Scope, by: string): Denied {
   return new Denied(by, {
     message:
       by === principalName(anonymous)
-        ? `log in to ${wanted}: you are not logged in, and it is not public`
+        ? `log in to ${wanted}: who is not logged in only pulls, and what is public`
         : `you may not ${wanted}: ask an owner of the project for the right to`,
     detail: { type, name, actions },
   });

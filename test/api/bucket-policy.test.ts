@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { changePolicy } from '#shared/auth/policies.ts';
 import { createRobot } from '#shared/auth/robots.ts';
 import { systemClock } from '#shared/ports/clock.ts';
-import { isOnGoogle } from '#test/support/backend.ts';
+import { isOnGoogle, itWhereClocksMove } from '#test/support/backend.ts';
 import { pushAll, pushManifest, send, sendAll, useRegistry } from '#test/support/calls.ts';
 import { fakeClock } from '#test/support/clock.ts';
 import type { ServiceAccount } from '#test/support/google-identity/accounts.ts';
@@ -114,6 +115,35 @@ describe('where IAM on buckets is the policy', () => {
       google.up();
     }
   });
+
+  itWhereClocksMove(
+    'takes no token from who has it by the bucket when Berth’s own policy changes',
+    async () => {
+      const { url, services, clock: time } = registry();
+      const tokens: string[] = [];
+      for (const who of ['a service account by its key', 'the admin']) {
+        const path = '/v2/token?scope=repository:my-project/app:pull';
+        const authorization = shown.get(who) ?? null;
+        const { body } = await send(url, { method: 'GET', path, authorization });
+        tokens.push(JSON.parse(String(body)).token);
+      }
+      await changePolicy(services, 'my-project', {
+        author: { by: 'user:admin' },
+        action: 'policy.change',
+        to: (policy) => ({ ...policy, writersDelete: true }),
+      });
+      time.advance(60_000);
+      for (const token of tokens) {
+        const path = '/v2/my-project/app/manifests/v1';
+        const { status } = await send(url, {
+          method: 'GET',
+          path,
+          authorization: `Bearer ${token}`,
+        });
+        assert.equal(status, 200);
+      }
+    },
+  );
 });
 
 const allowed = { pull: 200, push: 201, delete: 404 } as const;

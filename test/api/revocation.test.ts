@@ -96,6 +96,18 @@ describe('what is taken away', () => {
       assert.equal(answer.status, 200, `${second} s, by Basic`);
     }
   });
+
+  itWhereClocksMove('is nothing of who may do everything: no change refuses them', async () => {
+    const { clock } = registry();
+    const token = await tokenFor(adminBasic, 'team/app');
+    await decide('team', [{ role: 'reader', members: ['user:somebody@example.com'] }]);
+    for (let second = 0; second < 90; second += 30) {
+      clock.advance(30_000);
+      assert.equal((await pull(token, 'team/app')).status, 200, `${second} s`);
+      const another = await tokenFor(adminBasic, 'team/app');
+      assert.equal((await pull(another, 'team/app')).status, 200, `${second} s, a new one`);
+    }
+  });
 });
 
 describe('what is taken away while others are changing the policy', () => {

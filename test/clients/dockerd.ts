@@ -10,6 +10,8 @@ import { attempt, type Client, clientOf, run } from './client.ts';
 
 /** `docker` on this daemon, with logins of its own. */
 export interface Docker extends Client {
+  /** `docker` on this daemon, too, with other variables over its own: `DOCKER_CONFIG` has the logins. */
+  with(variables: Readonly<Record<string, string>>): Client;
   stop(): Promise<void>;
 }
 
@@ -49,6 +51,8 @@ export async function startDocker(
     DOCKER_BUILDKIT: '0',
   };
   const docker = Object.assign(clientOf('docker', [], environment), {
+    with: (more: Readonly<Record<string, string>>) =>
+      clientOf('docker', [], { ...environment, ...more }),
     stop: async () => {
       if (daemon.exitCode === null && daemon.signalCode === null) {
         daemon.kill('SIGTERM');

@@ -4,14 +4,17 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, clientOf } from './client.ts';
 
-/** podman at a directory. Needs root. */
-export function podmanIn(directory: string): Promise<Client> {
-  return storing('podman', directory);
+/** podman at a directory. Needs root. @param environment is put over what it has there */
+export function podmanIn(
+  directory: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Client> {
+  return storing('podman', directory, environment);
 }
 
 /** buildah at a directory. Needs root. */
 export function buildahIn(directory: string): Promise<Client> {
-  return storing('buildah', directory);
+  return storing('buildah', directory, {});
 }
 
 /** What an index of the tests' has images for, in this order. */
@@ -44,7 +47,11 @@ export async function pushIndexOf(
   return await readFile(digestFile, 'utf8');
 }
 
-async function storing(command: string, directory: string): Promise<Client> {
+async function storing(
+  command: string,
+  directory: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<Client> {
   await mkdir(directory, { recursive: true });
   const logins = join(directory, 'auth.json');
   // buildah and podman want the file to be there before the first login.
@@ -72,5 +79,6 @@ network_config_dir = "${join(directory, 'networks')}"
     HOME: directory,
     CONTAINERS_CONF: configuration,
     REGISTRY_AUTH_FILE: logins,
+    ...environment,
   });
 }

@@ -18,7 +18,7 @@ interface LoggedRequest {
  */
 export async function byToken<R>(
   berth: RunningBerth,
-  actor: 'user:admin' | 'anonymous',
+  actor: string,
   act: () => Promise<R>,
 ): Promise<R> {
   const { result, requests } = await requestsOf(berth, act);
