@@ -30,7 +30,9 @@ export const issueToken: Action = async (request, services) => {
   // What Google and issuers vouch for for a short time only still gets a whole token, as in gcr.io: but once.
   const isBounded = principal.kind === 'robot' || credentials?.kind === 'refresh';
   const notAfter = isBounded ? expiresAt : undefined;
-  const issued = await services.issuer.issue(request.host, { principal, ...granted }, notAfter);
+  const credential = principal.kind === 'admin' ? identity.credential : undefined;
+  const claims = { principal, ...granted, credential };
+  const issued = await services.issuer.issue(request.host, claims, notAfter);
   const refreshToken = isOffline
     ? await createRefreshToken(services, identity, request.host)
     : undefined;

@@ -41,6 +41,8 @@ export interface AccessServices {
   readonly verifier: TokenVerifier;
   readonly revocations: Revocations;
   readonly rates: RequestRates;
+  /** What stands for the admin's password: another one with each. */
+  readonly adminCredential: string | undefined;
   /** Issuers of ID tokens that may be plain HTTP and in a private network. */
   readonly privateIssuers: readonly string[];
 }
@@ -143,7 +145,7 @@ async function authoriseToken(
   const scope = scopeOf(need, target);
   const challenge = (message: string, error: 'invalid_token' | 'insufficient_scope') =>
     unauthorized(request.origin, request.host, { message, scope, error });
-  if (claims === undefined || (await services.revocations.isRevoked(claims.seen))) {
+  if (claims === undefined || (await isRevoked(services, claims))) {
     services.rates.take(networkOf(request.address));
     throw challenge(
       'the token has expired or was revoked, or is not one for this host: get another',
@@ -172,6 +174,16 @@ async function authoriseToken(
   if (need === 'pull' && (await allows(services, request, nobody, need, target))) return access;
   if (includes(claims.refused, action, scope)) throw denied(scope, access.by);
   throw challenge('the token was not asked for this: get another', 'insufficient_scope');
+}
+
+/** Whether what a token was granted by is not so any more: a policy, a robot, or the admin's password. */
+async function isRevoked(
+  { revocations, adminCredential }: AccessServices,
+  { principal, seen, credential }: TokenClaims,
+): Promise<boolean> {
+  const isAdmins = principal.kind === 'admin';
+  if (isAdmins && (credential === undefined || credential !== adminCredential)) return true;
+  return revocations.isRevoked(seen);
 }
 
 /**
