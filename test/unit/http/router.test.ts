@@ -16,6 +16,10 @@ const samples: Record<string, readonly string[]> = {
   digest: [digest],
   reference: ['latest', digest, 'list', 'tags', 'manifests', '__v1__'],
   session: ['0b4c2c5e-0000-4000-8000-000000000000', 'list', 'uploads'],
+  project: ['team', 'example.com:team', 'policy', 'robots'],
+  robot: ['ci', 'secrets', 'robots'],
+  secret: ['4f2a9c1d', 'secrets'],
+  rule: ['main', 'federation'],
 };
 const markers = ['blobs', 'manifests', 'tags', 'uploads', 'list', 'referrers', 'token', 'v2'];
 const segment = fc.oneof(
@@ -90,8 +94,28 @@ describe('the router over the route table', () => {
     }
   });
 
-  it('finds the routes that name no repository, by their whole path alone', () => {
-    for (const route of routes.filter(({ path }) => !path.includes('{name}'))) {
+  it('finds the routes of projects, whatever these and what is in them are called', () => {
+    for (const route of routes.filter(({ path }) => path.includes('{project}'))) {
+      for (let nth = 0; nth < 12; nth += 1) {
+        const { path, params } = fill(route.path, '', nth);
+        for (const method of route.methods) {
+          const found = match(method, path);
+          assert.equal(found.route.run, route.run, `${method} ${path}`);
+          assert.deepEqual({ ...found.params }, params);
+          for (const other of [
+            `/x${path}`,
+            `${path}/`,
+            path.replace('/projects/', '/projects//'),
+          ]) {
+            assert.equal(refusalOf(method, other).code, 'NAME_UNKNOWN', other);
+          }
+        }
+      }
+    }
+  });
+
+  it('finds the routes that name nothing, by their whole path alone', () => {
+    for (const route of routes.filter(({ path }) => !path.includes('{'))) {
       for (const method of route.methods) {
         assert.equal(match(method, route.path).route.run, route.run);
         for (const path of [`${route.path}x`, `/x${route.path}`, `${route.path}%2f`]) {
@@ -148,6 +172,10 @@ describe('the router over the route table', () => {
       '/v2/manifests/latest',
       '/v2/a/blobs/',
       '/v2/a/blobs/uploads/x/y',
+      '/api/v1/projects/a',
+      '/api/v1/projects/a/b/policy',
+      '/api/v1/projects//policy',
+      '/api/v2/whoami',
       '/V2/a/tags/list',
       '/v2/a/Tags/list',
       'http://example.com/v2/',
