@@ -1,7 +1,7 @@
 // What the admin API is sent: JSON, and what it must be.
 
 import * as v from 'valibot';
-import { federationRuleSchema } from '#shared/auth/federation-rules.ts';
+import { federationRuleSchema } from '#shared/auth/oidc/federation-rules.ts';
 import { policySchema, prefixSchema, roleSchema } from '#shared/auth/policies.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nestsDeeper } from '#shared/oci/json.ts';

@@ -1,6 +1,6 @@
 // PUT /api/v1/projects/{project}/federation/{rule}: puts a rule in the place of the one of that id.
 
-import { parseFederationRule } from '#shared/auth/federation-rules.ts';
+import { parseFederationRule } from '#shared/auth/oidc/federation-rules.ts';
 import { etagOf } from '#shared/auth/policies.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import type { ProjectAction } from '../action.ts';

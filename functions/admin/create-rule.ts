@@ -1,6 +1,6 @@
 // POST /api/v1/projects/{project}/federation: takes the ID tokens of more jobs.
 
-import { parseFederationRule } from '#shared/auth/federation-rules.ts';
+import { parseFederationRule } from '#shared/auth/oidc/federation-rules.ts';
 import { etagOf, requireRoom } from '#shared/auth/policies.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import type { ProjectAction } from '../action.ts';

@@ -1,6 +1,6 @@
 // What changes of a project's policy have in common, its federation rules being a part of it.
 
-import type { FederationRule } from '#shared/auth/federation-rules.ts';
+import type { FederationRule } from '#shared/auth/oidc/federation-rules.ts';
 import {
   changePolicy,
   etagOf,

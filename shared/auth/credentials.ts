@@ -10,10 +10,10 @@ import {
   type GoogleIdentities,
   isGoogleUsername,
   looksLikeGoogleBearer,
-} from './google-identities.ts';
+} from './google/identities.ts';
 import type { Identity } from './identity.ts';
 import { isProject, isRobotName } from './names.ts';
-import { issuerOf, type OidcTokens } from './oidc-tokens.ts';
+import { issuerOf, type OidcTokens } from './oidc/id-tokens.ts';
 import { isLetInAnywhere, isTrustedIssuer } from './policies.ts';
 import { identifyRefreshed } from './refresh-tokens.ts';
 import { identifyRobot } from './robot-logins.ts';

@@ -2,8 +2,8 @@
 
 import * as v from 'valibot';
 import { memberCharactersMax } from '../oci/limits.ts';
-import type { FederationRule } from './federation-rules.ts';
 import { isProject, isRobotName } from './names.ts';
+import type { FederationRule } from './oidc/federation-rules.ts';
 import { type Principal, withoutScheme } from './principal.ts';
 
 declare const memberBrand: unique symbol;

@@ -23,9 +23,9 @@ import {
 import { parseRepositoryName } from '../oci/reference.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Document, Documents, Key, Reads, Transaction } from '../ports/documents.ts';
-import { type FederationRule, matchesRule } from './federation-rules.ts';
 import { type Member, parseMember } from './member.ts';
 import { isProject } from './names.ts';
+import { type FederationRule, matchesRule } from './oidc/federation-rules.ts';
 import { type Binding, emptyPolicy, type ProjectPolicy } from './policy.ts';
 import type { FederatedPrincipal, Role } from './principal.ts';
 import { projectSubject, revoke } from './revocations.ts';

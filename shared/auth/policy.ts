@@ -1,8 +1,8 @@
 // Who may do what. One pure function decides: actionsOf.
 
 import type { RepositoryName } from '../oci/reference.ts';
-import { type FederationRule, matchesRule } from './federation-rules.ts';
 import { isMember, type Member } from './member.ts';
+import { type FederationRule, matchesRule } from './oidc/federation-rules.ts';
 import type { FederatedPrincipal, Principal, Role } from './principal.ts';
 import { type Action, repositoryActions } from './scope.ts';
 

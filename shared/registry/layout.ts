@@ -29,7 +29,7 @@
 //     issuers        / issuer / project         that the project trusts the issuer
 //     refreshTokens  / sha256                   RefreshTokenRecord (shared/auth/refresh-tokens.ts)
 //     revocations    / subject                  tokens granted before are refused (shared/auth/revocations.ts)
-//     issuerKeys     / sha256 of the issuer     StoredKeys of an issuer of ID tokens (shared/auth/issuer-keys.ts)
+//     issuerKeys     / sha256 of the issuer     StoredKeys of an issuer of ID tokens (shared/auth/oidc/issuer-keys.ts)
 //     failedLogins   / sha256                   how many logins failed, and the wait (shared/auth/failure-counter.ts)
 //
 //   objects, in the blob store:

@@ -8,7 +8,7 @@ import {
   matchesPattern,
   matchesRule,
   parseFederationRule,
-} from '#shared/auth/federation-rules.ts';
+} from '#shared/auth/oidc/federation-rules.ts';
 import { githubClaims, gitlabClaims } from '#test/support/oidc-issuer.ts';
 
 const github = 'https://token.actions.githubusercontent.com';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { generateKeyPair } from 'jose';
-import { issuerOf, type OidcTokens, openOidcTokens } from '#shared/auth/oidc-tokens.ts';
+import { issuerOf, type OidcTokens, openOidcTokens } from '#shared/auth/oidc/id-tokens.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { fakeClock } from '#test/support/clock.ts';
 import {

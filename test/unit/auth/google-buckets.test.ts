@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { GoogleIdentity } from '#shared/auth/google-identities.ts';
+import type { GoogleIdentity } from '#shared/auth/google/identities.ts';
 import { googlePermissionsSecondsMax, googleRefusalSeconds } from '#shared/oci/limits.ts';
 import { audiences, type Scene, sceneForTests, scopePrefix } from './google-scene.ts';
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { isServiceAccount } from '#shared/auth/google-accounts.ts';
-import { isBucketName } from '#shared/auth/google-buckets.ts';
-import { isGoogleUsername, looksLikeGoogleBearer } from '#shared/auth/google-identities.ts';
-import { parseServiceKey } from '#shared/auth/google-service-key.ts';
+import { isServiceAccount } from '#shared/auth/google/accounts.ts';
+import { isBucketName } from '#shared/auth/google/buckets.ts';
+import { isGoogleUsername, looksLikeGoogleBearer } from '#shared/auth/google/identities.ts';
+import { parseServiceKey } from '#shared/auth/google/service-key.ts';
 import { signJwt } from '#test/support/google-identity/jwt.ts';
 import { audiences, sceneForTests } from './google-scene.ts';
 

@@ -6,7 +6,7 @@ import {
   type GoogleIdentities,
   type GoogleIdentitiesOptions,
   openGoogleIdentities,
-} from '#shared/auth/google-identities.ts';
+} from '#shared/auth/google/identities.ts';
 import type { GooglePrincipal } from '#shared/auth/principal.ts';
 import { type FakeClock, fakeClock } from '#test/support/clock.ts';
 import type { ServiceAccount, User } from '#test/support/google-identity/accounts.ts';

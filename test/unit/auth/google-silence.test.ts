@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import type { GoogleIdentities } from '#shared/auth/google-identities.ts';
+import type { GoogleIdentities } from '#shared/auth/google/identities.ts';
 import {
   googleIdentitySecondsMax,
   googleKeysAgainSeconds,

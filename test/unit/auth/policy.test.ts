@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FederationRule } from '#shared/auth/federation-rules.ts';
 import { parseMember } from '#shared/auth/member.ts';
+import type { FederationRule } from '#shared/auth/oidc/federation-rules.ts';
 import { parseBindings } from '#shared/auth/policies.ts';
 import {
   actionsOf,

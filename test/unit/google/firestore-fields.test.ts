@@ -7,9 +7,13 @@ import { describe, it } from 'node:test';
 import { documentKinds, expiringKinds } from '#shared/google/firestore-fields.ts';
 
 const shared = join(import.meta.dirname, '../../../shared');
+const sourceFiles = (folder: string): string[] =>
+  readdirSync(join(shared, folder), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
 /** The files that make keys and write documents. */
 const rules = ['audit', 'auth', 'registry'].flatMap((folder) =>
-  readdirSync(join(shared, folder)).map((file) => ({
+  sourceFiles(folder).map((file) => ({
     file: `${folder}/${file}`,
     text: readFileSync(join(shared, folder, file), 'utf8'),
   })),

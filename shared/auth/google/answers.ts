@@ -2,8 +2,8 @@
 // and none can be told from a dump by trying.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { googleAnswersMax } from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
+import { googleAnswersMax } from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
 
 /** Of this process alone. */
 const hashKey = randomBytes(32);

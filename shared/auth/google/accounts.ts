@@ -1,6 +1,6 @@
 // How Google names its accounts.
 
-import type { GooglePrincipal } from './principal.ts';
+import type { GooglePrincipal } from '../principal.ts';
 
 const emailCharactersMax = 254;
 

@@ -7,9 +7,9 @@ import {
   googleKeysAgainSeconds,
   googleKeysKeptSeconds,
   googleRefusalSeconds,
-} from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
-import { type Google, GoogleSilent } from './google-requests.ts';
+} from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { type Google, GoogleSilent } from './requests.ts';
 
 const keysMax = 100;
 

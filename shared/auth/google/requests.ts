@@ -1,6 +1,6 @@
 // Questions to Google's endpoints. Whatever is not an answer of theirs is `GoogleSilent`, and grants nothing.
 
-import { googleAnswerBytesMax, googleAnswerMs } from '../oci/limits.ts';
+import { googleAnswerBytesMax, googleAnswerMs } from '../../oci/limits.ts';
 
 const hosts = {
   oauth2: 'https://oauth2.googleapis.com',

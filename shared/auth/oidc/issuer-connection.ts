@@ -7,7 +7,7 @@ import { lookup } from 'node:dns/promises';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { issuerAnswerBytesMax } from '../oci/limits.ts';
+import { issuerAnswerBytesMax } from '../../oci/limits.ts';
 import { isPublicAddress, isPublicHostname } from './public-addresses.ts';
 
 /** What names are resolved by, and which addresses are the internet's. */

@@ -2,17 +2,16 @@
 // token (google.aip.dev/auth/4111), and Google's ID tokens (OpenID Connect Core, section 2).
 
 import * as v from 'valibot';
-import { clockSkewSeconds, googleCredentialBytesMax, selfSignedSecondsMax } from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
 import {
-  isServiceAccount,
-  parseAccountId,
-  parseEmail,
-  principalOfEmail,
-} from './google-accounts.ts';
-import type { PublishedKey, PublishedKeys } from './google-keys.ts';
-import { rightsOfScopes } from './google-scopes.ts';
-import type { GooglePrincipal } from './principal.ts';
+  clockSkewSeconds,
+  googleCredentialBytesMax,
+  selfSignedSecondsMax,
+} from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { GooglePrincipal } from '../principal.ts';
+import { isServiceAccount, parseAccountId, parseEmail, principalOfEmail } from './accounts.ts';
+import type { PublishedKey, PublishedKeys } from './keys.ts';
+import { rightsOfScopes } from './scopes.ts';
 
 export interface VerifiedJwt {
   readonly principal: GooglePrincipal;

@@ -1,13 +1,13 @@
 // Opaque access tokens: Google's tokeninfo says whose they are and what for.
 
 import * as v from 'valibot';
-import { googleIdentitySecondsMax, googleRefusalSeconds } from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
-import { parseAccountId, parseEmail, principalOfEmail } from './google-accounts.ts';
-import type { KeptAnswer } from './google-answers.ts';
-import type { Google } from './google-requests.ts';
-import { rightsOfScopes } from './google-scopes.ts';
-import type { GooglePrincipal } from './principal.ts';
+import { googleIdentitySecondsMax, googleRefusalSeconds } from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { GooglePrincipal } from '../principal.ts';
+import { parseAccountId, parseEmail, principalOfEmail } from './accounts.ts';
+import type { KeptAnswer } from './answers.ts';
+import type { Google } from './requests.ts';
+import { rightsOfScopes } from './scopes.ts';
 
 export interface AccessToken {
   /** `undefined` where tokeninfo does not tell whose it is. */

@@ -9,9 +9,9 @@ import {
   issuerPauseSeconds,
   issuersRememberedMax,
   issuerWarningSeconds,
-} from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Documents, Key } from '../ports/documents.ts';
+} from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Documents, Key } from '../../ports/documents.ts';
 import { type Discovery, discoverKeys, type PublicKey } from './issuer-discovery.ts';
 
 /** `- / - / issuerKeys / sha256 of the issuer` (shared/registry/layout.ts). It expires when the keys are too old to be used. */

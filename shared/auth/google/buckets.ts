@@ -1,20 +1,11 @@
 // What Cloud Storage lets a caller do on a bucket, by the caller's own credential.
 
 import * as v from 'valibot';
-import { googlePermissionsSecondsMax, googleRefusalSeconds } from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { KeptAnswer } from './google-answers.ts';
-import type { Google } from './google-requests.ts';
-
-const asked = [
-  'storage.objects.get',
-  'storage.objects.list',
-  'storage.objects.create',
-  'storage.objects.delete',
-  'storage.buckets.setIamPolicy',
-] as const;
-
-export type BucketPermission = (typeof asked)[number];
+import { googlePermissionsSecondsMax, googleRefusalSeconds } from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { bucketPermissions as asked, type BucketPermission } from '../bucket-policy.ts';
+import type { KeptAnswer } from './answers.ts';
+import type { Google } from './requests.ts';
 
 /** Those that change nothing. */
 export const readingPermissions: readonly BucketPermission[] = [

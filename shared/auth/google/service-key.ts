@@ -3,12 +3,12 @@
 
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import * as v from 'valibot';
-import { googleCredentialBytesMax, selfSignedSecondsMax } from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
-import { isServiceAccount, principalOfEmail } from './google-accounts.ts';
-import { serviceAccountKeysPath, type VerifiedJwt, verifySignature } from './google-jwt.ts';
-import type { PublishedKey, PublishedKeys } from './google-keys.ts';
-import { fullScope } from './google-scopes.ts';
+import { googleCredentialBytesMax, selfSignedSecondsMax } from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { isServiceAccount, principalOfEmail } from './accounts.ts';
+import { serviceAccountKeysPath, type VerifiedJwt, verifySignature } from './jwt.ts';
+import type { PublishedKey, PublishedKeys } from './keys.ts';
+import { fullScope } from './scopes.ts';
 
 /** Google's token endpoint, by all the names that its key files had for it. */
 const tokenUris = [

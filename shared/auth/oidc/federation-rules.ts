@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import { RegistryError } from '../oci/errors.ts';
+import { RegistryError } from '../../oci/errors.ts';
 import {
   audienceCharactersMax,
   claimNameCharactersMax,
@@ -12,10 +12,10 @@ import {
   patternCharactersMax,
   patternWildcardsMax,
   ruleClaimsMax,
-} from '../oci/limits.ts';
-import { parseRepositoryName, projectOf } from '../oci/reference.ts';
+} from '../../oci/limits.ts';
+import { parseRepositoryName, projectOf } from '../../oci/reference.ts';
+import type { Principal, Role } from '../principal.ts';
 import { issuerFault } from './issuer-url.ts';
-import type { Principal, Role } from './principal.ts';
 import { tenantFault } from './public-issuers.ts';
 
 export interface FederationRule {

@@ -13,12 +13,12 @@ import {
   issuerCharactersMax,
   issuerSkewSeconds,
   subjectCharactersMax,
-} from '../oci/limits.ts';
+} from '../../oci/limits.ts';
+import type { Principal } from '../principal.ts';
 import { claimNamePattern, tokenClaims } from './federation-rules.ts';
 import { type IssuerNetwork, internet } from './issuer-connection.ts';
 import { type IssuerKeysOptions, openIssuerKeys } from './issuer-keys.ts';
 import { issuerFault } from './issuer-url.ts';
-import type { Principal } from './principal.ts';
 
 type Federated = Extract<Principal, { kind: 'federated' }>;
 

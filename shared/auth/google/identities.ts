@@ -1,11 +1,11 @@
 // Google's accounts: who it is that shows an access token, an ID token, or a service account's key, and what Cloud Storage
 // lets them do.
 //
-//   google-access-token.ts   opaque tokens, which tokeninfo knows
-//   google-jwt.ts            tokens that a service account signed itself, and ID tokens
-//   google-service-key.ts    keys of service accounts
-//   google-buckets.ts        permissions on a bucket
-//   google-requests.ts  google-answers.ts  google-keys.ts     how Google is asked, and what is kept of its answers
+//   access-token.ts   opaque tokens, which tokeninfo knows
+//   jwt.ts            tokens that a service account signed itself, and ID tokens
+//   service-key.ts    keys of service accounts
+//   buckets.ts        permissions on a bucket
+//   requests.ts  answers.ts  keys.ts     how Google is asked, and what is kept of its answers
 //
 // What is kept: answers of tokeninfo and of Cloud Storage, briefly, and published keys. What is checked by those keys is
 // checked each time.
@@ -17,24 +17,17 @@ import {
   googleKeysSecondsMax,
   googleRefusalSeconds,
   serviceAccountKeysSecondsMax,
-} from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
-import { askTokenInfo, withRights } from './google-access-token.ts';
-import { type KeptAnswer, questionHash, RecentAnswers } from './google-answers.ts';
-import {
-  askPermissions,
-  type BucketPermission,
-  isBucketName,
-  knowsToken,
-  readingPermissions,
-} from './google-buckets.ts';
-import { isJwt, jwtKindOf, verifyGoogleJwt } from './google-jwt.ts';
-import { PublishedKeys } from './google-keys.ts';
-import { type GoogleLog, GoogleSilent, openGoogle } from './google-requests.ts';
-import { parseServiceKey, verifyServiceKey } from './google-service-key.ts';
-import type { Principal } from './principal.ts';
-
-export type { BucketPermission } from './google-buckets.ts';
+} from '../../oci/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { BucketPermission } from '../bucket-policy.ts';
+import type { Principal } from '../principal.ts';
+import { askTokenInfo, withRights } from './access-token.ts';
+import { type KeptAnswer, questionHash, RecentAnswers } from './answers.ts';
+import { askPermissions, isBucketName, knowsToken, readingPermissions } from './buckets.ts';
+import { isJwt, jwtKindOf, verifyGoogleJwt } from './jwt.ts';
+import { PublishedKeys } from './keys.ts';
+import { type GoogleLog, GoogleSilent, openGoogle } from './requests.ts';
+import { parseServiceKey, verifyServiceKey } from './service-key.ts';
 
 type GooglePrincipal = Extract<Principal, { kind: 'google' }>;
 
@@ -212,7 +205,7 @@ export function openGoogleIdentities(options: GoogleIdentitiesOptions): GoogleId
   };
 }
 
-/** `undefined` when Google did not answer, which google-requests.ts has logged. */
+/** `undefined` when Google did not answer, which requests.ts has logged. */
 async function orSilence<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

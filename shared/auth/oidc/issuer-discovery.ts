@@ -8,7 +8,7 @@ import {
   issuerKeysSeconds,
   issuerKeysSecondsMax,
   issuerKeysSecondsMin,
-} from '../oci/limits.ts';
+} from '../../oci/limits.ts';
 import { askIssuer, type IssuerNetwork } from './issuer-connection.ts';
 
 /** What {@link discoverKeys} needs to know of the one who asks. */
