@@ -2,10 +2,17 @@
 
 import { networkOf } from '../http/address.ts';
 import type { HttpRequest } from '../http/request.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { projectOf, type RepositoryName } from '../oci/reference.ts';
 import type { Authority } from './authority.ts';
-import { denied, unauthorized, wrongCredentials } from './challenge.ts';
-import { type Authenticator, isForeign, parseBasic, parseBearer } from './credentials.ts';
+import { denied, TooManyFailedLogins, unauthorized, wrongCredentials } from './challenge.ts';
+import {
+  type Authenticator,
+  type Credentials,
+  isForeign,
+  parseBasic,
+  parseBearer,
+} from './credentials.ts';
 import { type Identity, nobody } from './identity.ts';
 import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
 import { principalName } from './principal.ts';
@@ -122,7 +129,7 @@ async function authoriseCredentials(
     token === undefined ? parseBasic(authorization) : ({ kind: 'bearer', token } as const);
   const identity = credentials && (await services.authenticator.authenticate(credentials, request));
   if (identity === undefined) {
-    services.rates.take(networkOf(request.address));
+    countFailedLogin(services, request, credentials);
     throw wrongCredentials(request, { scope: scopeOf(need, target), credentials });
   }
   const access = accessOf(services, request, identity);
@@ -132,6 +139,21 @@ async function authoriseCredentials(
   if (mayBeRecent && (await allows(services, request, identity, need, target))) return access;
   if (await allows(services, request, identity, need, target, { fresh: true })) return access;
   throw denied(scopeOf(need, target) ?? registryScope(need), access.by);
+}
+
+/** @throws TooManyFailedLogins: what is not answered is still known for a login that failed */
+function countFailedLogin(
+  { rates }: AccessServices,
+  { address }: HttpRequest,
+  credentials: Credentials | undefined,
+): void {
+  try {
+    rates.take(networkOf(address));
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    const username = credentials?.kind === 'basic' ? credentials.username : undefined;
+    throw new TooManyFailedLogins(error, username);
+  }
 }
 
 /** @param claims what the token says, or `undefined` when it is forged, expired, or another host's */
