@@ -208,7 +208,7 @@ export const functionSettings = {
     schema: bucketTemplateSchema,
     fallback: '',
     meaning:
-      'the name of a project’s bucket, with `{project}` in it, and `{location}`, where there are several: needed for `BERTH_IAM=bucket` and `BERTH_BUCKETS=per-project`',
+      'the name of a project’s bucket, with `{project}` in it, and `{location}`, where there are several: needed for `BERTH_IAM=bucket` and `BERTH_BUCKETS=per-project`. With the former it must be one that nobody else can make, as names that end in a domain of yours are: whoever owns the bucket owns the project',
     readBy: [...serving, 'collector'],
   },
   BERTH_PRIVATE_ISSUERS: {
