@@ -157,7 +157,7 @@ describe('uploads', () => {
 
 describe('many at once', () => {
   it('let one of many chunks at the same place through, and keep its bytes', async () => {
-    const location = await openUpload('crowd/chunks');
+    const location = await openUpload('crowds/chunks');
     const chunks = Array.from({ length: 12 }, (_, at) => Buffer.alloc(5000, `chunk ${at} `));
     // Each says where it belongs: one that comes when another is done would be the next otherwise.
     const answers = await Promise.all(
@@ -171,12 +171,12 @@ describe('many at once', () => {
     const bytes = chunks[won[0] ?? 0] ?? assert.fail();
     const digest = digestOf(bytes);
     assert.equal((await call('PUT', `${location}&digest=${digest}`)).status, 201);
-    const blob = await call('GET', `/v2/crowd/chunks/blobs/${digest}`);
+    const blob = await call('GET', `/v2/crowds/chunks/blobs/${digest}`);
     assert.ok(blob.body.equals(bytes));
   });
 
   it('let one session be closed by many who say the same, and by none who says another', async () => {
-    const location = await openUpload('crowd/closing');
+    const location = await openUpload('crowds/closing');
     const bytes = Buffer.from('closed by a crowd');
     await call('PATCH', location, bytes);
     const right = `${location}&digest=${digestOf(bytes)}`;
@@ -192,7 +192,7 @@ describe('many at once', () => {
   it('take the same blob from sixteen clients, into as many repositories', async () => {
     const bytes = Buffer.alloc(100_000, 'the same for all');
     const digest = digestOf(bytes);
-    const names = Array.from({ length: 16 }, (_, at) => `crowd/same-${at % 4}`);
+    const names = Array.from({ length: 16 }, (_, at) => `crowds/same-${at % 4}`);
     const pushed = await Promise.all(
       names.map((name) => call('POST', `/v2/${name}/blobs/uploads/?digest=${digest}`, bytes)),
     );
@@ -207,19 +207,19 @@ describe('many at once', () => {
     const digests = await Promise.all(
       images.map(async (image) => {
         for (const blob of image.blobs) {
-          await call('POST', `/v2/crowd/tag/blobs/uploads/?digest=${blob.digest}`, blob.bytes);
+          await call('POST', `/v2/crowds/tag/blobs/uploads/?digest=${blob.digest}`, blob.bytes);
         }
-        const answer = await call('PUT', '/v2/crowd/tag/manifests/race', image.bytes, {
+        const answer = await call('PUT', '/v2/crowds/tag/manifests/race', image.bytes, {
           'content-type': image.mediaType,
         });
         assert.equal(answer.status, 201);
         return image.digest;
       }),
     );
-    const tagged = await call('GET', '/v2/crowd/tag/manifests/race');
+    const tagged = await call('GET', '/v2/crowds/tag/manifests/race');
     assert.ok(digests.some((digest) => digest === tagged.headers['docker-content-digest']));
     for (const digest of digests) {
-      assert.equal((await call('HEAD', `/v2/crowd/tag/manifests/${digest}`)).status, 200);
+      assert.equal((await call('HEAD', `/v2/crowds/tag/manifests/${digest}`)).status, 200);
     }
     assert.deepEqual(registry().logged, []);
   });
