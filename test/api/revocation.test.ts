@@ -197,7 +197,43 @@ describe('what is given', () => {
   });
 });
 
+describe('what is given to who asks in another way', () => {
+  it('holds at once as well: for all there is, and in a project of a domain', async () => {
+    const robot = await robotOf('elsewhere', 'asker');
+    const member = 'robot:asker@elsewhere';
+    const scopes = ['repository:later/app:*', 'project:example.com:later:admin'];
+    const granted = async (scope: string) => {
+      const path = `/v2/token?scope=${scope}`;
+      const { body } = await send(registry().url, { method: 'GET', path, authorization: robot });
+      const [, payload = ''] = JSON.parse(String(body)).token.split('.');
+      return JSON.parse(Buffer.from(payload, 'base64url').toString()).access.length;
+    };
+    for (const scope of scopes) assert.equal(await granted(scope), 0, scope);
+    for (const project of ['later', 'example.com/later']) {
+      await decide(project, [{ role: 'owner', members: [member] }]);
+    }
+    for (const scope of scopes) assert.equal(await granted(scope), 1, scope);
+  });
+});
+
 describe('a policy', () => {
+  it('is refused where it is larger than a document may be, not failed at', async () => {
+    const members = Array.from(
+      { length: 1000 },
+      (_, at) => `principal://issuer.example/${String(at).padStart(990, '0')}`,
+    );
+    await assert.rejects(decide('large', [{ role: 'reader', members }]), (error) => {
+      assert.ok(error instanceof RegistryError && error.status === 400, String(error));
+      return true;
+    });
+  });
+
+  it('has no prefix of another project: what lies below a domain are projects of their own', async () => {
+    const members = ['user:a@example.com'];
+    const bindings = [{ role: 'reader' as const, members, prefix: 'example.com/other' }];
+    await assert.rejects(decide('example.com', bindings), RegistryError);
+  });
+
   it('is changed by who saw it as it is, and by nobody else: of twenty at once none is lost', async () => {
     const { services } = registry();
     const project = 'crowded';
