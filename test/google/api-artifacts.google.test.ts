@@ -1,3 +1,3 @@
 import { onceMoreOnGoogle } from './again.ts';
 
-await onceMoreOnGoogle('api/conditional-pushes');
+await onceMoreOnGoogle('api/conditional-pushes', 'api/artifacts');
