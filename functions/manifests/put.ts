@@ -1,5 +1,8 @@
-// PUT manifests/{reference} (end-7): a manifest, under its tag, or under its digest and tags beside it.
+// PUT manifests/{reference} (end-7): a manifest, under its tag, or under its digest and tags beside it. With If-Match or
+// If-None-Match (RFC 9110 section 13.1) only where the tag points, or the digest is, as the client has seen it: so whoever
+// changes an index under a tag takes nothing away that others put into it meanwhile.
 
+import { parsePrecondition } from '#shared/http/conditional.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { manifestBytesMax, tagParametersMax } from '#shared/oci/limits.ts';
 import { parseContentType } from '#shared/oci/media-types.ts';
@@ -11,12 +14,14 @@ export const putManifest: RepositoryAction = async (request, store) => {
   const { params, query, headers, repository, access, host, address, requestId } = request;
   const reference = requireReference(params['reference'], 'MANIFEST_INVALID');
   const tags = tagsOf(reference, query.getAll('tag'));
+  const precondition = parsePrecondition(headers);
   const bytes = await request.body.bytes(manifestBytesMax);
   const { digest, subject } = await pushManifest(store, repository, {
     reference,
     tags,
     bytes,
     contentType: parseContentType(headers['content-type']),
+    precondition,
     by: access.by,
     host,
     address,
@@ -27,6 +32,7 @@ export const putManifest: RepositoryAction = async (request, store) => {
     headers: {
       Location: `/v2/${repository.name}/manifests/${digest}`,
       'Docker-Content-Digest': digest,
+      ETag: `"${digest}"`,
       'OCI-Subject': subject,
       'OCI-Tag': tags.length === 0 ? undefined : tags.join(', '),
     },

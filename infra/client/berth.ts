@@ -1,7 +1,8 @@
-// `berth`: logs in to a registry, and administers its projects.
+// `berth`: logs in to a registry, administers its projects, and shows what changes there.
 
 import { Command } from 'commander';
 import { declareAudit } from './commands/audit.ts';
+import { declareEvents } from './commands/events.ts';
 import { declareFederation } from './commands/federation.ts';
 import { declareLogin } from './commands/login.ts';
 import { declareLogout } from './commands/logout.ts';
@@ -15,7 +16,9 @@ import { version } from './version.ts';
 
 const session = { environment: process.env };
 const program = new Command('berth')
-  .description('Logs in to a Berth container registry, and administers its projects.')
+  .description(
+    'Logs in to a Berth container registry, administers its projects, and shows what changes.',
+  )
   .version(version)
   .addHelpText(
     'after',
@@ -29,6 +32,7 @@ declarePolicy(program, session);
 declareRobot(program, session);
 declareFederation(program, session);
 declareAudit(program, session);
+declareEvents(program, session);
 
 process.exitCode = await runProgram(program, process.argv.slice(2), (line) => {
   process.stderr.write(`berth: ${line}\n`);

@@ -17,13 +17,15 @@ import {
   storageScope,
   tokenUrl,
 } from './google-hosts.ts';
-import { askMetadataServer } from './google-metadata.ts';
+import { askMetadataProject, askMetadataServer } from './google-metadata.ts';
 import { readSubjectToken } from './google-subject.ts';
 import { asList, asRecord, asText, isRecord, parseJson } from './json-values.ts';
 import { shown } from './printable.ts';
 import { readSmallFile } from './private-file.ts';
 
 type Values = Readonly<Record<string, unknown>>;
+/** The first is what a token is for; the others may be left out. */
+type Scopes = readonly [string, ...string[]];
 
 const fileBytesMax = 256 * 1024;
 const accessTokenCharactersMax = 16 * 1024;
@@ -32,24 +34,45 @@ const secondsLeftMin = 10;
 const jwtSeconds = 3600;
 
 /**
- * An access token with the scope `devstorage.read_write`, or a service account's own JWT that says so.
+ * An access token, or a service account's own JWT that says what it is for.
+ * @param scopes what it is to be for, where the kind of credentials lets one say so: a registry, when left out
  * @returns `undefined` where there are no such credentials
  * @throws Failure where there are, and they are not good
  */
-export async function findGoogleToken(environment: Environment): Promise<string | undefined> {
+export async function findGoogleToken(
+  environment: Environment,
+  scopes: Scopes = [storageScope, emailScope],
+): Promise<string | undefined> {
+  const found = await readCredentials(environment);
+  if (found !== undefined) return tokenOf(environment, found.file, found.path, scopes);
+  const answer = await askMetadataServer(environment);
+  return answer === undefined ? undefined : accessTokenOf(answer, 'the metadata server');
+}
+
+/** The project that the same credentials belong to, where they say it. */
+export async function findGoogleProject(environment: Environment): Promise<string | undefined> {
+  const named = variable(environment, 'GOOGLE_CLOUD_PROJECT');
+  if (named !== undefined) return named;
+  const found = await readCredentials(environment);
+  if (found === undefined) return askMetadataProject(environment);
+  const { file } = found;
+  return asText(file['project_id']) ?? asText(file['quota_project_id']);
+}
+
+/** The file that holds them; `undefined` where the metadata server is to be asked. @throws Failure when it is none */
+async function readCredentials(
+  environment: Environment,
+): Promise<{ readonly file: Values; readonly path: string } | undefined> {
   const named = variable(environment, 'GOOGLE_APPLICATION_CREDENTIALS');
   const path = named ?? join(gcloudDirectory(environment), 'application_default_credentials.json');
   const text = await readSmallFile(path, fileBytesMax);
   if (text !== undefined) {
     const file = parseJson(text);
     if (!isRecord(file)) throw new Failure(`${path} is no JSON object`);
-    return tokenOf(environment, file, path, [storageScope, emailScope]);
+    return { file, path };
   }
-  if (named !== undefined) {
-    throw new Failure(`${named} is not there: GOOGLE_APPLICATION_CREDENTIALS names it`);
-  }
-  const answer = await askMetadataServer(environment);
-  return answer === undefined ? undefined : accessTokenOf(answer, 'the metadata server');
+  if (named === undefined) return undefined;
+  throw new Failure(`${named} is not there: GOOGLE_APPLICATION_CREDENTIALS names it`);
 }
 
 /** @param scopes what the token is to be for, where the kind of credentials lets one say so */
@@ -57,14 +80,14 @@ async function tokenOf(
   environment: Environment,
   file: Values,
   path: string,
-  scopes: readonly string[],
+  scopes: Scopes,
 ): Promise<string> {
   const universe = asText(file['universe_domain']) ?? 'googleapis.com';
   if (universe !== 'googleapis.com') {
     throw new Failure(`${path} is for ${shown(universe, 100)}: only googleapis.com is known`);
   }
   const { type } = file;
-  if (type === 'service_account') return selfSigned(file, path);
+  if (type === 'service_account') return selfSigned(file, path, scopes[0]);
   if (type === 'authorized_user') return refreshed(environment, file, path);
   if (type === 'external_account') return exchanged(environment, file, path, scopes);
   if (type === 'impersonated_service_account') {
@@ -84,7 +107,7 @@ async function tokenOf(
 }
 
 /** A JWT that the account signs itself, and that counts as an access token (google.aip.dev/auth/4111). */
-function selfSigned(file: Values, path: string, scope: string = storageScope): string {
+function selfSigned(file: Values, path: string, scope: string): string {
   const email = needed(file, 'client_email', path);
   const issued = Math.floor(Date.now() / 1000);
   const header = { alg: 'RS256', typ: 'JWT', kid: needed(file, 'private_key_id', path) };

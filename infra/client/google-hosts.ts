@@ -11,11 +11,14 @@ import { shown } from './printable.ts';
 export const storageScope = 'https://www.googleapis.com/auth/devstorage.read_write';
 export const emailScope = 'https://www.googleapis.com/auth/userinfo.email';
 export const platformScope = 'https://www.googleapis.com/auth/cloud-platform';
+export const pubsubScope = 'https://www.googleapis.com/auth/pubsub';
 
 export const tokenUrl = 'https://oauth2.googleapis.com/token';
 export const exchangeUrl = 'https://sts.googleapis.com/v1/token';
 /** The account's email address follows, then the method. */
 export const accountsUrl = 'https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/';
+/** The name of a topic or a subscription follows. */
+export const pubsubUrl = 'https://pubsub.googleapis.com/v1/';
 
 /**
  * Asks one of Google's servers.
@@ -26,11 +29,20 @@ export async function askGoogle(
   url: string,
   asked: Asked,
 ): Promise<Readonly<Record<string, unknown>>> {
+  const answer = await answerOfGoogle(environment, url, asked);
+  if (answer.status !== 200) throw new Failure(`${new URL(url).host} refused: ${refusal(answer)}`);
+  return asRecord(parseJson(answer.text));
+}
+
+/** The same, with whatever one of Google's servers answers. @throws Failure when it does not */
+export function answerOfGoogle(
+  environment: Environment,
+  url: string,
+  asked: Asked,
+): Promise<Answer> {
   const { host, pathname, search } = new URL(url);
   const at = new URL(`${pathname}${search}`, testOrigin(environment) ?? `https://${host}`);
-  const answer = await ask(at, { timeoutMs: 20_000, ...asked });
-  if (answer.status !== 200) throw new Failure(`${host} refused: ${refusal(answer)}`);
-  return asRecord(parseJson(answer.text));
+  return ask(at, { timeoutMs: 20_000, ...asked });
 }
 
 /** For tests only: a server on this machine that stands in for all of Google's. */
@@ -44,7 +56,8 @@ function testOrigin(environment: Environment): string | undefined {
   return url.origin;
 }
 
-function refusal({ status, text }: Answer): string {
+/** Google's reason, for a person. */
+export function refusal({ status, text }: Answer): string {
   const answer = asRecord(parseJson(text));
   const inner = asRecord(answer['error']);
   const reason =

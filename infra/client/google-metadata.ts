@@ -18,6 +18,16 @@ const addressOfAll = '169.254.169.254';
 export async function askMetadataServer(
   environment: Environment,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const text = await read(environment, 'instance/service-accounts/default/token');
+  return text === undefined ? undefined : asRecord(parseJson(text));
+}
+
+/** Asks it which project this is. @returns `undefined` where there is no metadata server */
+export function askMetadataProject(environment: Environment): Promise<string | undefined> {
+  return read(environment, 'project/project-id');
+}
+
+async function read(environment: Environment, what: string): Promise<string | undefined> {
   const host = variable(environment, 'GCE_METADATA_HOST') ?? addressOfAll;
   const origin = `http://${host}`;
   if (!URL.canParse(origin)) throw new Failure('GCE_METADATA_HOST is no host');
@@ -28,12 +38,12 @@ export async function askMetadataServer(
     },
   );
   if (probed === undefined || !isGoogles(probed)) return undefined;
-  const path = '/computeMetadata/v1/instance/service-accounts/default/token';
-  const answer = await ask(new URL(path, origin), { headers, timeoutMs: 10_000 });
+  const at = new URL(`/computeMetadata/v1/${what}`, origin);
+  const answer = await ask(at, { headers, timeoutMs: 10_000 });
   if (!isGoogles(answer)) throw new Failure(`${host} is no metadata server`);
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) throw new Failure(`the metadata server answered ${answer.status}`);
-  return asRecord(parseJson(answer.text));
+  return answer.text;
 }
 
 /** Any other server that happens to have the address does not say this. */

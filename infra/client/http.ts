@@ -25,6 +25,8 @@ export interface Asked {
   readonly timeoutMs?: number;
   /** Of the answer's body. */
   readonly bytesMax?: number;
+  /** Breaks it off. */
+  readonly signal?: AbortSignal;
 }
 
 const usualTimeoutMs = 30_000;
@@ -42,7 +44,10 @@ export async function ask(url: URL, asked: Asked = {}): Promise<Answer> {
     isLate = true;
     request?.destroy();
   }, asked.timeoutMs ?? usualTimeoutMs);
+  const breakOff = () => request?.destroy();
+  asked.signal?.addEventListener('abort', breakOff, { once: true });
   try {
+    if (asked.signal?.aborted) throw new Failure(`${url.host} was not asked any more`);
     request = begin(url, asked);
     const response = await answerOf(request);
     return {
@@ -56,6 +61,7 @@ export async function ask(url: URL, asked: Asked = {}): Promise<Answer> {
     throw new Failure(`${url.host} ${isLate ? 'did not answer in time' : reason(error)}`);
   } finally {
     clearTimeout(timer);
+    asked.signal?.removeEventListener('abort', breakOff);
   }
 }
 

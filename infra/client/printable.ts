@@ -18,13 +18,17 @@ export function shown(text: string, charactersMax = 500): string {
 
 /** JSON for programs, which is safe to be seen too: the controls that JSON allows as they are, are escaped. */
 export function printableJson(value: unknown): string {
-  return JSON.stringify(value, undefined, 2)
-    .split('\n')
-    .map((line) =>
-      line.replaceAll(
-        controls,
-        (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
-      ),
-    )
-    .join('\n');
+  return JSON.stringify(value, undefined, 2).split('\n').map(escaped).join('\n');
+}
+
+/** The same in one line. */
+export function printableJsonLine(value: unknown): string {
+  return escaped(JSON.stringify(value));
+}
+
+function escaped(line: string): string {
+  return line.replaceAll(
+    controls,
+    (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -21,7 +21,7 @@ export interface CommonOptions {
 }
 
 /**
- * Declares a command.
+ * Declares a command that asks a registry.
  * @param usage its name and its arguments
  * @param example what stands in its help
  */
@@ -31,15 +31,25 @@ export function declare(
   description: string,
   example: string,
 ): Command {
-  return parent
-    .command(usage)
-    .description(description)
-    .option('--json', 'print JSON, for programs')
+  return declareAlone(parent, usage, description, example)
     .option(
       '--registry <host>',
       'the registry; by default $BERTH_REGISTRY, or that of the last login',
     )
-    .option('--plain-http', 'use http without TLS, which is else only for this machine')
+    .option('--plain-http', 'use http without TLS, which is else only for this machine');
+}
+
+/** Declares a command that asks no registry. */
+export function declareAlone(
+  parent: Command,
+  usage: string,
+  description: string,
+  example: string,
+): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .option('--json', 'print JSON, for programs')
     .addHelpText('after', `\nExample:\n  ${example.split('\n').join('\n  ')}\n\n${exitCodesHelp}`);
 }
 

@@ -11,6 +11,7 @@ import {
   parseManifest,
   requiredBlobs,
 } from '../oci/manifest.ts';
+import { type Precondition, unmet } from '../oci/precondition.ts';
 import type { Reference, Tag } from '../oci/reference.ts';
 import type { Transaction } from '../ports/documents.ts';
 import { type Described, readConfig } from './config.ts';
@@ -39,8 +40,9 @@ export interface PushedManifest {
  * Takes a manifest, and points tags at it.
  * @param options.reference what the client PUT it as; a tag is pointed at it
  * @param options.tags more tags (`?tag=`, end-7b)
+ * @param options.precondition of what the reference means now: where its tag points, or the manifest of its digest
  * @throws RegistryError MANIFEST_INVALID, DIGEST_INVALID, or MANIFEST_BLOB_UNKNOWN, which names
- *   everything that is missing; nothing was changed then
+ *   everything that is missing; UNSUPPORTED, 412, where the precondition does not hold; nothing was changed then
  */
 export async function pushManifest(
   store: Store,
@@ -50,6 +52,7 @@ export async function pushManifest(
     readonly tags: readonly Tag[];
     readonly bytes: Uint8Array;
     readonly contentType: string | undefined;
+    readonly precondition?: Precondition | undefined;
   },
 ): Promise<PushedManifest> {
   const { reference, bytes } = options;
@@ -84,10 +87,12 @@ async function pushOnce(
   store: Store,
   repository: Repository,
   pushed: Cause & {
+    readonly reference: Reference;
     readonly digest: Digest;
     readonly manifest: Manifest;
     readonly bytes: Uint8Array;
     readonly tags: readonly Tag[];
+    readonly precondition?: Precondition | undefined;
     readonly isLastLook: boolean;
   },
 ): Promise<void> {
@@ -109,14 +114,44 @@ async function pushOnce(
       Promise.all(tags.map((tag) => moveTag(transaction, repository, { tag, digest, by, now }))),
     ]);
     const describe = before === undefined ? (planned ?? (await plan())) : undefined;
+    // Last: a condition counts only where the request would have been done without it (RFC 9110 section 13.2.1).
+    const there = before === undefined ? undefined : digest;
+    const { reference, precondition = {} } = pushed;
+    requireMet(precondition, reference, reference.kind === 'tag' ? moves[0]?.before : there);
     describe?.();
     if (existing === undefined) write(transaction, repositoryKey(repository), { created: now });
-    for (const move of moves) move();
+    for (const { move } of moves) move();
     const change = { digest, mediaType: manifest.mediaType, size: bytes.length };
     const cause = { ...pushed, now };
     tell(transaction, repository, insertions(change, tags), cause);
     const { project, name } = repository;
     audit(transaction, { action: 'manifest.push', project, repository: name, digest, tags }, cause);
+  });
+}
+
+/**
+ * @param current what the reference means now
+ * @throws RegistryError UNSUPPORTED, 412
+ */
+function requireMet(
+  precondition: Precondition,
+  reference: Reference,
+  current: Digest | undefined,
+): void {
+  const header = unmet(precondition, current);
+  if (header === undefined) return;
+  const named =
+    reference.kind === 'tag' ? `the tag ${reference.tag}` : `the manifest ${reference.digest}`;
+  const told =
+    current === undefined
+      ? 'is not there'
+      : header === 'If-Match'
+        ? 'is another by now'
+        : 'is there already';
+  throw new RegistryError('UNSUPPORTED', {
+    message: `${named} ${told}, so ${header} does not hold: look at it again, and try with what is there`,
+    detail: { header },
+    status: 412,
   });
 }
 

@@ -44,20 +44,28 @@ async function isKnown(documents: Store['documents'], repository: Repository): P
   return (await documents.list({ prefix: linksOf(repository), limit: 1 })).length > 0;
 }
 
+/** What was read of a tag that is to be moved, and the writes that move it. */
+export interface TagMove {
+  /** Where it points until then. */
+  readonly before: Digest | undefined;
+  readonly move: () => void;
+}
+
 /** Points a tag at a manifest of its repository: reads now, and answers the writes. */
 export async function moveTag(
   transaction: Transaction,
   repository: Repository,
   { tag, digest, by, now }: { tag: Tag; digest: Digest; by: string; now: number },
-): Promise<() => void> {
+): Promise<TagMove> {
   const before = await read(transaction, tagKey(repository, tag));
-  return () => {
+  const move = () => {
     write(transaction, tagKey(repository, tag), { digest, updated: now, by });
     if (before?.digest === digest) return;
     if (before !== undefined) transaction.delete(manifestTagKey(repository, before.digest, tag));
     write(transaction, manifestTagKey(repository, digest, tag), edge);
     write(transaction, historyKey(repository, tag, now), { digest, at: now, by });
   };
+  return { before: before?.digest, move };
 }
 
 /** Removes a tag, not its manifest: reads now, and answers the writes; `undefined` when there is none. */

@@ -18,6 +18,18 @@ export interface Programs {
   berth(parameters: readonly string[], options?: RunOptions): Promise<Ended>;
   /** `docker-credential-berth` */
   credential(parameters: readonly string[], options?: RunOptions): Promise<Ended>;
+  /** `berth`, of what does not end by itself. */
+  startBerth(parameters: readonly string[], options?: RunOptions): Running;
+}
+
+/** A program that runs until it is told to end. */
+export interface Running {
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Resolves when what it printed has it. @throws Error when it ends before */
+  until(has: (running: Running) => boolean): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  readonly ended: Promise<Ended>;
 }
 
 interface RunOptions {
@@ -56,11 +68,11 @@ export function programsIn(
   const bundles = join(directory, 'bundles');
   bundleInto(bundles);
   const node = oldestNode();
-  const run = async (
+  const start = (
     name: string,
     parameters: readonly string[],
     options: RunOptions = {},
-  ): Promise<Ended> => {
+  ): Running => {
     const child = spawn(node, [join(bundles, `${name}.js`), ...parameters], {
       env: {
         PATH: process.env['PATH'],
@@ -72,19 +84,46 @@ export function programsIn(
       stdio: 'pipe',
     });
     endsWithTests(child, 'SIGKILL');
-    const [stdout, stderr] = [child.stdout, child.stderr].map((stream) => {
+    const printed = [child.stdout, child.stderr].map((stream) => {
       const pieces: Buffer[] = [];
-      stream.on('data', (piece: Buffer) => pieces.push(piece));
+      stream.on('data', (piece: Buffer) => {
+        pieces.push(piece);
+        child.emit('printed');
+      });
       return () => Buffer.concat(pieces).toString('utf8');
     });
+    const [stdout = () => '', stderr = () => ''] = printed;
     // It may end before it has read what it is told.
     child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
-    const [code] = (await once(child, 'close')) as [number | null];
-    return { code, stdout: stdout?.() ?? '', stderr: stderr?.() ?? '' };
+    const ended = once(child, 'close').then(([code]) => ({
+      code: code as number | null,
+      stdout: stdout(),
+      stderr: stderr(),
+    }));
+    let isOver = false;
+    child.once('close', () => {
+      isOver = true;
+      child.emit('printed');
+    });
+    const running: Running = {
+      stdout,
+      stderr,
+      ended,
+      kill: (signal) => child.kill(signal),
+      until: async (has) => {
+        while (!has(running)) {
+          if (isOver) throw new Error(`${name} has ended; it printed: ${stdout()}${stderr()}`);
+          await once(child, 'printed');
+        }
+      },
+    };
+    return running;
   };
+  const run = (...call: Parameters<typeof start>): Promise<Ended> => start(...call).ended;
   return {
     berth: (parameters, options) => run('berth', parameters, options),
     credential: (parameters, options) => run('docker-credential-berth', parameters, options),
+    startBerth: (parameters, options) => start('berth', parameters, options),
   };
 }

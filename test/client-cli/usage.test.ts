@@ -100,7 +100,7 @@ describe('berth', () => {
   });
 
   it('shows its groups, and their commands', async () => {
-    for (const group of ['project', 'policy', 'robot', 'robot secret', 'federation']) {
+    for (const group of ['project', 'policy', 'robot', 'robot secret', 'federation', 'events']) {
       const { code, stderr } = await programs.berth(group.split(' '));
       assert.equal(code, 2);
       assert.match(stderr, new RegExp(`Usage: berth ${group}`));

@@ -12,8 +12,10 @@ import { contentOf, imageManifest } from '#test/support/manifests.ts';
 import { sendBytes } from '#test/support/wire.ts';
 import { containerd } from './replayed/containerd.ts';
 import { containersImage } from './replayed/containers-image.ts';
+import { cosign } from './replayed/cosign.ts';
 import { crane } from './replayed/crane.ts';
 import { docker } from './replayed/docker.ts';
+import { helm } from './replayed/helm.ts';
 import { oras } from './replayed/oras.ts';
 import {
   bearing,
@@ -44,6 +46,8 @@ const clients = [
   containersImage(),
   crane(),
   oras(),
+  cosign(),
+  helm(),
 ];
 
 let berth: RunningBerth;

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { artifacts, cosignByTag } from '#test/support/artifacts.ts';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
+import { pushAll, sendAll } from '#test/support/calls.ts';
 import {
   layerFile,
   type MadeImage,
@@ -12,7 +14,7 @@ import {
   writeImage,
   writeIndex,
 } from '#test/support/images.ts';
-import { digestOf } from '#test/support/manifests.ts';
+import { contentOf, digestOf, emptyConfig } from '#test/support/manifests.ts';
 import { type Client, refusal, type Scratch, scratch, unlessInstalled } from './client.ts';
 import { skopeoIn } from './skopeo.ts';
 import { byToken, refusedByToken } from './tokens.ts';
@@ -132,6 +134,32 @@ describe('skopeo', { skip: unlessInstalled('skopeo') }, () => {
     assert.equal(digestOf(await readFile(join(path('directory'), 'manifest.json'))), image.digest);
     await push(`dir:${path('directory')}`, 'other/from-directory:v1');
     assert.equal((await inspect('other/from-directory:v1')).Digest, image.digest);
+  });
+
+  it('copies signatures, charts, WASM and files as they are, by their tags, and out of one registry into it again', async () => {
+    const signed = await pushed('artifacts/app:v1');
+    const { digest } = contentOf(await inspectRaw('artifacts/app:v1'));
+    assert.equal(digest, signed.digest);
+    const all = [...cosignByTag({ ...emptyConfig, digest }), ...artifacts()];
+    for (const { manifest, tag, tool } of all) {
+      const calls = pushAll('artifacts/app', manifest, tag);
+      const basic = `Basic ${Buffer.from(`admin:${berth.password}`).toString('base64')}`;
+      await sendAll(
+        berth.url,
+        calls.map((call) => ({ ...call, authorization: basic })),
+      );
+      const directory = path(`artifact-${tag.slice(-20)}`);
+      await pull(`artifacts/app:${tag}`, `dir:${directory}`);
+      for (const blob of manifest.blobs) {
+        assert.deepEqual(await readFile(join(directory, blob.digest.slice(7))), blob.bytes, tool);
+      }
+      await push(`dir:${directory}`, `artifacts/from-directory:${tag}`);
+      await push(at(`artifacts/app:${tag}`), `artifacts/copied:${tag}`, fromInsecure);
+      for (const name of ['from-directory', 'copied']) {
+        const raw = await inspectRaw(`artifacts/${name}:${tag}`);
+        assert.equal(digestOf(Buffer.from(raw)), manifest.digest, tool);
+      }
+    }
   });
 
   it('copies from an archive of docker and to another, which holds the same layers', async () => {

@@ -9,7 +9,7 @@ import { routes } from '#functions/routes.ts';
 import { readSettings, settings } from '#infra/local/settings.ts';
 import { parseBasic } from '#shared/auth/credentials.ts';
 import { formatScope, parseScopes } from '#shared/auth/scope.ts';
-import { isFresh, rangeApplies } from '#shared/http/conditional.ts';
+import { isFresh, parsePrecondition, rangeApplies } from '#shared/http/conditional.ts';
 import { parsePage } from '#shared/http/pagination.ts';
 import { parseRequest } from '#shared/http/request.ts';
 import { createRouter } from '#shared/http/router.ts';
@@ -17,6 +17,7 @@ import { algorithmOf, parseAlgorithm, parseDigest } from '#shared/oci/digest.ts'
 import { descriptorsMax, nameCharactersMax, pageEntriesMax } from '#shared/oci/limits.ts';
 import { blobsOf, childrenOf, parseManifest } from '#shared/oci/manifest.ts';
 import { parseContentType } from '#shared/oci/media-types.ts';
+import { unmet } from '#shared/oci/precondition.ts';
 import { parseContentRange, parseRange } from '#shared/oci/range.ts';
 import { parseReference, parseRepositoryName, projectOf } from '#shared/oci/reference.ts';
 import { parseSession } from '#shared/registry/sessions.ts';
@@ -239,6 +240,37 @@ describe(`${fuzz.runs} inputs of the grammar, seed ${fuzz.seed}: the parser of`,
         tag === '*' || tag.includes(`"${digest}"`),
       );
       assert.equal(rangeApplies({ 'if-range': tag }, digest), tag === `"${digest}"`);
+    }),
+  );
+
+  it(
+    'conditions holds each to what was written, and gives nothing for what is none',
+    property((random) => {
+      const digest = random.pick(subject.blobs).digest as Parameters<typeof isFresh>[1];
+      const opaque = () =>
+        random.pick([digest, '', 'x', 'a,b', '*', `${digest},`, '\u00ff', 'W/', digest.slice(1)]);
+      const tags = Array.from({ length: 1 + random.below(5) }, () => ({
+        weak: random.chance(0.3),
+        text: opaque(),
+      }));
+      const gap = () => random.pick([',', ', ', ' ,\t', ',,', ' , , ']);
+      const written = tags
+        .map(({ weak, text }) => `${weak ? 'W/' : ''}"${text}"`)
+        .reduce((before, tag) => `${before}${gap()}${tag}`);
+      const held = parsePrecondition({ 'if-match': written, 'if-none-match': written }) ?? {};
+      const strong = tags.some(({ weak, text }) => !weak && text === digest);
+      const any = tags.some(({ text }) => text === digest);
+      assert.equal(unmet({ match: held.match }, digest) === undefined, strong, written);
+      assert.equal(unmet({ noneMatch: held.noneMatch }, digest) === undefined, !any, written);
+      assert.equal(unmet({ match: held.match }, undefined), 'If-Match');
+      assert.equal(unmet({ noneMatch: held.noneMatch }, undefined), undefined);
+      assert.equal(isFresh({ 'if-none-match': written }, digest), any, written);
+      // Anything at all: refused as it should be, or it names only what stands in quotes there.
+      const broken = random.chance(0.5) ? nearly(random, written) : hostileText(random);
+      const found = refusedOr(() => parsePrecondition({ 'if-match': broken }), broken);
+      if (found?.match === undefined) return;
+      if (found.match === '*') assert.equal(broken.trim(), '*');
+      else for (const one of found.match) assert.ok(broken.includes(`"${one}"`), broken);
     }),
   );
 

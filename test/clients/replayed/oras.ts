@@ -1,5 +1,7 @@
 // What oras sends.
 
+import { referrersOf } from '#test/support/artifacts.ts';
+import type { Call } from '#test/support/calls.ts';
 import { artifact } from '#test/support/manifests.ts';
 import {
   bearing,
@@ -17,6 +19,7 @@ import {
   put,
   putManifest,
   type ReplayedClient,
+  referrersList,
   scopeOf,
   service,
   tokenByGet,
@@ -24,9 +27,11 @@ import {
 
 export function oras(): ReplayedClient {
   const [source, target, deleted] = ['replay/oras-a', 'replay/oras-b', 'replay/oras-deleted'];
+  const attached = 'replay/oras-attached';
   const image = artifact('application/vnd.example.thing');
   // The config and the layer of an artifact may be the same blob: it is sent once.
   const blobs = image.blobs.slice(0, 1);
+  const referrers = referrersOf(image);
   const accept = {
     Accept:
       'application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, application/vnd.oci.artifact.manifest.v1+json',
@@ -92,6 +97,44 @@ export function oras(): ReplayedClient {
           },
           tokenByGet([scopeOf(deleted, 'delete,pull'), service]),
           ...bearing([deleteManifest(deleted, image.digest), headManifest(deleted, 'v1')]),
+        ],
+      },
+      {
+        description:
+          'attaches by the subject, and writes no index when it is told so; discovers by type',
+        calls: [
+          ...push(attached),
+          ...bearing([headManifest(attached, 'v1', image)]),
+          ...referrers.flatMap(({ manifest }) => [
+            tokenByGet([scopeOf(attached, 'pull,push'), service]),
+            ...bearing([
+              // The empty config is there, since the image has it.
+              ...manifest.blobs
+                .filter((blob) => blob.digest !== blobs[0]?.digest)
+                .flatMap((blob) => [
+                  headBlob(attached, blob, 404),
+                  post(attached),
+                  put(blob, octets, blob.bytes),
+                ]),
+              {
+                ...putManifest(attached, manifest.digest, manifest),
+                expect: { status: 201, headers: { 'OCI-Subject': image.digest } },
+              } satisfies Call,
+            ]),
+          ]),
+          tokenByGet([scopeOf(attached, 'pull'), service]),
+          ...bearing([
+            referrersList(
+              attached,
+              image,
+              referrers.map(({ manifest }) => manifest.digest),
+            ),
+            ...referrers.map(({ manifest, type }) =>
+              referrersList(attached, image, [manifest.digest], type),
+            ),
+            // A subject that is not there: what oras asks to find out whether there is an API.
+            referrersList(attached, { ...image, digest: `sha256:${'0'.repeat(64)}` }, []),
+          ]),
         ],
       },
       {

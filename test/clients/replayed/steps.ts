@@ -306,3 +306,27 @@ export function deleteManifest(name: string, digest: string): Call {
     expect: { status: 202 },
   };
 }
+
+/** The list of what refers to a manifest. @param digests of all that is in it, in any order @param artifactType alone */
+export function referrersList(
+  name: string,
+  { digest }: Content,
+  digests: readonly string[],
+  artifactType?: string,
+): Call {
+  const query = artifactType === undefined ? '' : `?${formOf([['artifactType', artifactType]])}`;
+  return {
+    method: 'GET',
+    path: `/v2/${name}/referrers/${digest}${query}`,
+    headers: { Accept: 'application/vnd.oci.image.index.v1+json' },
+    expect: {
+      status: 200,
+      headers: { 'Content-Type': 'application/vnd.oci.image.index.v1+json' },
+      also: (answer) => {
+        const { manifests } = JSON.parse(String(answer.body)) as { manifests: Content[] };
+        assert.equal(manifests.length, digests.length);
+        assert.deepEqual(new Set(manifests.map((one) => one.digest)), new Set(digests));
+      },
+    },
+  };
+}

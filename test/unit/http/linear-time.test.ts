@@ -8,7 +8,7 @@ import { routes } from '#functions/routes.ts';
 import { readSettings } from '#infra/local/settings.ts';
 import { parseBasic } from '#shared/auth/credentials.ts';
 import { parseScopes } from '#shared/auth/scope.ts';
-import { isFresh } from '#shared/http/conditional.ts';
+import { isFresh, parsePrecondition } from '#shared/http/conditional.ts';
 import { parsePage } from '#shared/http/pagination.ts';
 import { createRouter } from '#shared/http/router.ts';
 import { digestOf, parseDigest } from '#shared/oci/digest.ts';
@@ -84,6 +84,9 @@ const parsers: Record<string, (text: string) => unknown> = {
     }
   },
   'If-None-Match': (text) => isFresh({ 'if-none-match': text }, digestOf(Buffer.alloc(0))),
+  'If-Match': (text) => parsePrecondition({ 'if-match': text }),
+  'If-Match, after a tag': (text) => parsePrecondition({ 'if-match': `"x"${text}` }),
+  'If-Match, between tags': (text) => parsePrecondition({ 'if-match': `"x", ${text}"y"` }),
   BERTH_ANONYMOUS_PULL: (text) => readSettings({ BERTH_ANONYMOUS_PULL: text }),
   parseManifest: (text) => parseManifest(Buffer.from(text), undefined),
   'parseManifest, a value': (text) =>
