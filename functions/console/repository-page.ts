@@ -75,6 +75,7 @@ export function manifestsContent(
       manifestColumn(name),
       { label: 'Tags', cell: (line) => tagsOf(name, line) },
       ...commonColumns(),
+      uploadedColumn,
       pullColumn(host, name),
     ]),
     pages(`${path}?manifests`, next, found.isFirst),
@@ -105,6 +106,7 @@ function tagsSection({ host, name, overview, isFirst }: RepositoryShown): Conten
           { label: 'Tag', cell: ({ tag }) => link(`${path}:${tag}`, tag, { class: 'mono' }) },
           { label: 'Digest', cell: ({ digest }) => digestCode(digest) },
           ...commonColumns<TagLine>(),
+          { label: 'Pushed', cell: ({ updated }) => time(updated) },
           {
             label: 'Pull',
             look: 'pull',
@@ -144,6 +146,7 @@ function untaggedSection({ host, name, overview, isFirst }: RepositoryShown): Co
     table(`Manifests of ${name} without a tag`, untagged, [
       manifestColumn(name),
       ...commonColumns(),
+      uploadedColumn,
       pullColumn(host, name),
     ]),
   );
@@ -177,9 +180,14 @@ function commonColumns<L extends ManifestLine>(): Column<L>[] {
     { label: 'Platform', cell: ({ summary }) => platformOrKind(summary) },
     { label: 'Size', look: 'num', cell: ({ summary }) => imageSize(summary) },
     { label: 'Created', cell: ({ summary }) => created(summary) },
-    { label: 'Uploaded', cell: ({ summary }) => time(summary?.uploaded) },
   ];
 }
+
+/** When a manifest came; a tag may be pointed at it at any time after. */
+const uploadedColumn: Column<ManifestLine> = {
+  label: 'Uploaded',
+  cell: ({ summary }) => time(summary?.uploaded),
+};
 
 /** What is no image has no platform: there it is said what it is. */
 function platformOrKind(summary: ManifestLine['summary']): Content {

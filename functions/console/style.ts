@@ -14,7 +14,7 @@ code,pre,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberatio
 .skip:focus{left:1rem;top:.5rem;background:var(--card);padding:.4rem .8rem;z-index:1}
 .wrap{width:100%;max-width:76rem;margin:0 auto;padding:0 1.25rem}
 header{background:var(--card);border-bottom:1px solid var(--line)}
-header .wrap{display:flex;align-items:center;gap:.75rem;min-height:3.25rem;flex-wrap:wrap}
+header .wrap{display:flex;align-items:flex-start;gap:.75rem;padding-top:.85rem;padding-bottom:.85rem}
 header svg{width:1.5rem;height:1.5rem;color:var(--accent);flex:none;display:block}
 header ol{list-style:none;display:flex;flex-wrap:wrap;margin:0;padding:0;gap:.1rem .45rem;min-width:0}
 header li{overflow-wrap:anywhere}
@@ -29,7 +29,7 @@ h2 .count{color:var(--soft);font-weight:400;font-size:.95rem}
 p{margin:.4rem 0 .8rem;max-width:46rem}
 .lead,.note{color:var(--soft)}
 .note{font-size:.9rem}
-.card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px}
 table{width:100%;border-collapse:collapse}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 th,td{text-align:left;padding:.6rem .9rem;vertical-align:top;border-top:1px solid var(--line)}
@@ -46,11 +46,13 @@ th.num,td.num{text-align:right}
 .digest:focus,.digest:active,.digest.whole{max-width:none;white-space:normal;overflow-wrap:anywhere;word-break:break-all;text-overflow:clip}
 .platforms{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.25rem .3rem}
 .platforms li,.tag{background:var(--mark);color:var(--mark-text);border-radius:.7rem;padding:0 .55rem;font-size:.8125rem;line-height:1.6;overflow-wrap:anywhere;display:inline-block}
-.tags{list-style:none;margin:.3rem 0 0;padding:0;display:flex;flex-wrap:wrap;gap:.35rem}
+.tags{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.35rem}
 .tags a{display:inline-block;background:var(--mark);color:var(--mark-text);border-radius:999px;padding:0 .65rem;text-decoration:none;overflow-wrap:anywhere}
 .tags a:hover{text-decoration:underline}
 details summary{cursor:pointer;color:var(--link);width:max-content;border-radius:4px}
-tr:has(details[open]) .pull{min-width:15rem}
+.pull details{position:relative}
+.commands{position:absolute;right:0;top:1.9rem;width:min(46rem,calc(100vw - 4rem));z-index:1;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.5rem .8rem;box-shadow:0 .6rem 2rem rgb(0 0 0/.22)}
+td code{overflow-wrap:anywhere}
 pre{background:var(--code);border-radius:8px;margin:.4rem 0;padding:.6rem .8rem;white-space:pre-wrap;overflow-wrap:anywhere;user-select:all;-webkit-user-select:all}
 .steps pre{user-select:text;-webkit-user-select:text}
 .facts{display:grid;grid-template-columns:max-content minmax(0,1fr);margin:0;padding:.35rem .9rem}
@@ -70,7 +72,7 @@ ol.steps li{margin:.9rem 0}
 footer{border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
 footer .wrap{display:flex;flex-wrap:wrap;gap:.2rem 1.5rem;padding-top:.9rem;padding-bottom:1.2rem}
 footer p{margin:0}
-@media (max-width:52rem){
+@media screen and (max-width:60rem){
 .wrap{padding:0 1rem}
 main.wrap{padding-top:1.25rem}
 h1{font-size:1.35rem}
@@ -81,17 +83,19 @@ tbody tr:first-child{border-top:0}
 tbody th,tbody td,th.num,td.num{display:contents;text-align:left}
 tbody th::before,tbody td::before{content:attr(data-label);color:var(--soft);font-weight:400;font-size:.875rem;line-height:1.75}
 tbody th>*,tbody td>*{min-width:0;justify-self:start}
-.pull pre{max-width:100%}
+.pull details{width:100%}
+.commands{position:static;width:auto;border:0;padding:0;box-shadow:none;background:none}
 .facts{display:block}
 .facts>div{display:block}
 }
 @media print{
 :root{color-scheme:light;--page:#fff;--card:#fff;--text:#000;--soft:#333;--line:#bbb;--link:#000;--accent:#000;--code:#fff;--mark:#fff;--mark-text:#000}
-.skip,.pages,footer a,details{display:none}
+.skip,.pages,footer a,th.pull,td.pull{display:none}
 body{font-size:10pt}
 .card{border:0}
 tr{break-inside:avoid}
-.digest{max-width:none;white-space:normal;word-break:break-all;padding:0}
+.digest{max-width:24ch;white-space:normal;word-break:break-all;padding:0}
+.digest.whole{max-width:none}
 .wrap{max-width:none;padding:0}
 }
 `;

@@ -2,7 +2,6 @@
 // what the elements no longer do.
 
 import { h } from 'preact';
-import type { Digest } from '#shared/oci/digest.ts';
 import { type Content, link } from './document.ts';
 
 export interface Column<R> {
@@ -55,15 +54,15 @@ function cell<R>(row: R, { label, cell: content, look }: Column<R>, at: number):
 export function pullDetails(what: string, commands: readonly string[]): Content {
   return h(
     'details',
-    null,
-    h('summary', { 'aria-label': `How to pull ${what}` }, 'Pull'),
-    commands.map((command) => h('pre', null, h('code', null, command))),
+    // One at a time is open.
+    { name: 'pull' },
+    h('summary', { 'aria-label': `Pull ${what}` }, 'Pull'),
+    h(
+      'div',
+      { class: 'commands' },
+      commands.map((command) => h('pre', { tabIndex: 0 }, h('code', null, command))),
+    ),
   );
-}
-
-/** A link to a manifest's own page. */
-export function manifestLink(name: string, digest: Digest, text: Content): Content {
-  return link(`/${name}@${digest}`, text, { 'aria-label': `${digest}` });
 }
 
 /** The next page, and the first one where this is not it. */

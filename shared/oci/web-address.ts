@@ -24,9 +24,12 @@ export function parseWebAddress(text: string): WebAddress | undefined {
   const path = text.replace(/%40/g, '@').replace(/\/$/, '');
   const [before = '', digest, ...more] = path.split('@');
   if (more.length > 0) return undefined;
-  const plain = before.replace(/^([^/:]*\.[^/:]*):/, '$1/');
-  const colon = plain.indexOf(':');
-  const [named, tag] = colon === -1 ? [plain] : [plain.slice(0, colon), plain.slice(colon + 1)];
+  const [first, ...rest] = before.split(':');
+  const isDomain = rest.length > 0 && first?.includes('.') && !first.includes('/');
+  const [named = '', tag, ...others] = isDomain
+    ? [`${first}/${rest[0]}`, ...rest.slice(1)]
+    : [first, ...rest];
+  if (others.length > 0) return undefined;
   const name = parseRepositoryName(named);
   if (name === undefined) return undefined;
   if (digest !== undefined) return withReference(name, digest, 'digest');

@@ -33,6 +33,8 @@ export interface Browser {
   open(url: string, look?: Look): Promise<Seen>;
   /** Evaluates an expression in the page that is open. */
   evaluate<T>(expression: string): Promise<T>;
+  /** Clicks on the middle of the first element that a selector finds. */
+  click(selector: string): Promise<void>;
   /** A picture of the whole page that is open, as PNG. */
   picture(): Promise<Buffer>;
   close(): Promise<void>;
@@ -166,6 +168,18 @@ function browserBy(session: Session, close: () => Promise<void>): Browser {
         'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
       );
       return { status, complaints };
+    },
+    click: async (selector) => {
+      const [x, y] = await evaluate<[number, number]>(`(() => {
+        const element = document.querySelector(${JSON.stringify(selector)});
+        element.scrollIntoView({ block: 'center' });
+        const { left, top, width, height } = element.getBoundingClientRect();
+        return [left + width / 2, top + height / 2];
+      })()`);
+      for (const type of ['mousePressed', 'mouseReleased']) {
+        const button = { button: 'left', clickCount: 1 };
+        await session.send('Input.dispatchMouseEvent', { type, x, y, ...button });
+      }
     },
     picture: async () => {
       const { data } = await session.send('Page.captureScreenshot', {
