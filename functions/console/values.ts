@@ -9,7 +9,7 @@ import { type Content, quoted } from './document.ts';
 const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** Bytes, with three digits or so: `31.4 MiB`. */
-export function sizeText(bytes: number): string {
+function sizeText(bytes: number): string {
   let size = bytes;
   let unit = 'B';
   for (const larger of units) {

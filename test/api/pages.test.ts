@@ -313,7 +313,6 @@ const forOthers: readonly Row[] = [
     '/open//image',
     '/open/image@v1',
     '/..%2f..%2fetc',
-    '/%',
     `/${'a'.repeat(300)}`,
     '/favicon',
   ].map((path) => ({
@@ -382,7 +381,7 @@ testCalls('what a page of another site has a browser do', registry, [
       origin: 'https://evil.example',
       'sec-fetch-site': 'cross-site',
     },
-    body: '{"name":"evil","role":"owner"}',
+    body: method === 'POST' ? '{"name":"evil","role":"owner"}' : '',
     expect: { status: 403, code: 'DENIED' as const },
   })),
   {
