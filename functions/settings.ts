@@ -20,7 +20,7 @@ import { type TargetName, targetNames } from './targets.ts';
 
 /** The functions that answer for one another, and so have one and the same privilege. */
 const readers = ['manifests', 'blobs', 'discovery'] as const;
-const serving = ['token', ...readers, 'uploads', 'admin'] as const;
+const serving = ['token', ...readers, 'uploads', 'admin', 'console'] as const;
 /** Who writes blobs: a large manifest is one. */
 const writing = [...readers, 'uploads'] as const;
 const storing = [...writing, 'collector'] as const;
