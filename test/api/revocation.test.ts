@@ -184,7 +184,7 @@ describe('the right to administer a project', () => {
       headers,
       body: body(),
       duplex: 'half',
-    } as RequestInit);
+    } as unknown as RequestInit);
     // That it was let through is known by the next request being so, which came after it.
     assert.equal((await listRobots()).status, 200);
     await decide('slowly', [{ role: 'owner', members: others }]);
