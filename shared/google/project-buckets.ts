@@ -9,6 +9,9 @@ import { hasStatus, StorageFailure } from './storage-failure.ts';
 import { retried } from './storage-retries.ts';
 import type { StorageService } from './storage-service.ts';
 
+/** That a bucket is there is remembered of so many, and then of none: each is looked at again. */
+const bucketsKnownMax = 10_000;
+
 /** Where buckets are made. */
 export interface Making {
   /** The Google Cloud project that they belong to, and are billed to. */
@@ -76,6 +79,7 @@ export class ProjectBuckets {
   }
 
   #prepared(wanted: Wanted): Promise<void> {
+    if (this.#ready.size >= bucketsKnownMax) this.#ready.clear();
     return kept(this.#ready, wanted.bucket, () => this.#prepareOnce(wanted));
   }
 
@@ -132,7 +136,6 @@ export class ProjectBuckets {
           },
           labels: { 'managed-by': 'berth' },
         }),
-        // What is deleted here was deleted by the collector, which waits long before.
         expected: [200, 400, 403, 409],
       }),
     );

@@ -148,6 +148,27 @@ test('two instances that make one bucket at once both write', async (t) => {
 const hasAsked = (cloud: CloudStorage) => cloud.requests.some(({ path }) => path.endsWith(bucket));
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+test('a bucket is ours, though the answer that it was made was lost', async (t) => {
+  const { cloud, blobs } = await startAnew(t);
+  cloud.failNext({ operation: 'buckets.insert', loseAnswer: true });
+  assert.ok(await blobs.write(blob, body('bytes'), createOnly));
+  assert.equal(cloud.counts()['buckets.insert'], 2);
+});
+
+test('a service that is busy while a bucket is made is asked again', async (t) => {
+  const { cloud, blobs } = await startAnew(t);
+  cloud.failNext({ operation: 'buckets.get', status: 503 });
+  cloud.failNext({ operation: 'buckets.insert', status: 429, times: 2 });
+  assert.ok(await blobs.write(blob, body('bytes'), createOnly));
+});
+
+test('a bucket that is not known everywhere yet is waited for', async (t) => {
+  const { cloud, blobs } = await startAnew(t);
+  cloud.failNext({ operation: 'objects.insert.multipart', status: 404, times: 3 });
+  assert.ok(await blobs.write(blob, body('bytes'), createOnly));
+  assert.equal(await text(blobs, blob), 'bytes');
+});
+
 test('a bucket that somebody else makes first, while it is made, is not written to', async (t) => {
   const { cloud, blobs } = await startAnew(t);
   const taken = Promise.withResolvers<void>();
