@@ -9,7 +9,7 @@ import { clientAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request.ts';
-import { createRouter } from '#shared/http/router.ts';
+import { createRouter, type Match } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
 import { parseRepositoryName, projectOf, type RepositoryName } from '#shared/oci/reference.ts';
@@ -24,7 +24,8 @@ import {
   repositoryAction,
 } from './actions.ts';
 import { auditLineOf } from './audit.ts';
-import { type Route, routesOf, type ServedRoute } from './routes.ts';
+import { authoriseMirror } from './mirror-access.ts';
+import { mirrorRoutes, type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -35,7 +36,7 @@ export function serve(
   services: Services,
   options: { readonly functions?: readonly string[] } = {},
 ): Handler {
-  const match = createRouter(routesOf(options.functions));
+  const match = matcher(services, options.functions);
   return async (message, response) => {
     const exchange = beginExchange(services, message, response);
     try {
@@ -56,6 +57,28 @@ export function serve(
       });
       response.destroy();
     }
+  };
+}
+
+/** A request's route: of its host, which is a mirror's or not, its method and its path. */
+type Matcher = (request: HttpRequest) => {
+  readonly match: Match<ServedRoute>;
+  readonly isMirror: boolean;
+};
+
+function matcher(services: Services, functions: readonly string[] | undefined): Matcher {
+  const match = createRouter<ServedRoute>(routesOf(functions));
+  const matchMirror = createRouter<ServedRoute>(mirrorRoutes);
+  const mirrorsAll = functions?.includes('mirror') === true;
+  return ({ host, method, path }) => {
+    const isMirror = mirrorsAll || services.mirror?.isMirror(host) === true;
+    if (!isMirror) return { match: match(method, path), isMirror };
+    if (method === 'GET' || method === 'HEAD')
+      return { match: matchMirror(method, path), isMirror };
+    throw new RegistryError('UNSUPPORTED', {
+      message: 'this host is a mirror: nothing but pulling is supported here',
+      headers: { Allow: 'GET, HEAD' },
+    });
   };
 }
 
@@ -100,22 +123,21 @@ function beginExchange(services: Services, message: Incoming, response: Outgoing
   return exchange;
 }
 
-async function answer(
-  services: Services,
-  match: ReturnType<typeof createRouter<ServedRoute>>,
-  exchange: Exchange,
-): Promise<Reply> {
+async function answer(services: Services, match: Matcher, exchange: Exchange): Promise<Reply> {
   const { message, address } = exchange;
   const request = parseRequest(message, { address, beforeBody: () => goOn(exchange) });
   exchange.request = request;
-  const { route, params } = match(request.method, request.path);
+  const { match: matched, isMirror } = match(request);
+  const { route, params } = matched;
   exchange.route = route.id;
   exchange.matched = { route, params };
   const target = targetOf(route, params);
   const { name, project = name && projectOf(name) } = target;
   if (name !== undefined) exchange.name = name;
   if (project !== undefined) exchange.project = project;
-  const access = await authorise(services, request, route.needs, target);
+  const access = await (isMirror
+    ? authoriseMirror(services, request)
+    : authorise(services, request, route.needs, target));
   exchange.actor = access.by;
   return act(services, route, { ...request, params, access, requestId: exchange.id }, target);
 }

@@ -44,6 +44,7 @@ export async function askAll(
   if (name === 'uploads') await askUploads(ask);
   else if (name === 'events') await askEvents(ask);
   else if (name === 'admin') await askAdmin(ask);
+  else if (name === 'mirror') await askMirror(ask);
   else if (name === 'collector') await ask('POST', '/');
   else await askReads(ask);
   return undefined;
@@ -92,6 +93,15 @@ async function askAdmin(ask: Ask): Promise<void> {
   await send('POST', `${at}/robots`, { name: 'ci', role: 'writer' });
   await ask('GET', `${at}/federation`);
   await ask('GET', `${at}/audit`);
+}
+
+/** Of a host that is a mirror of what does not answer. */
+async function askMirror(ask: Ask): Promise<void> {
+  await ask('GET', '/v2/');
+  await ask('GET', '/v2/image/manifests/latest');
+  await ask('GET', `/v2/image/manifests/${digest}`);
+  await ask('HEAD', `/v2/image/blobs/${digest}`);
+  await ask('GET', `/v2/image/blobs/${digest}`);
 }
 
 async function askEvents(ask: Ask): Promise<void> {

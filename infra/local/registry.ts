@@ -10,6 +10,7 @@ import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { stderrLog } from '#shared/log.ts';
+import type { Mirror, MirrorOptions } from '#shared/mirror/mirror.ts';
 import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
@@ -59,6 +60,12 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
     60 * 60 * 1000,
   ).unref();
   const metrics = createMetrics();
+  const mirror = await openMirror({
+    settings: settings.mirror,
+    store: { documents, blobs, clock },
+    log: stderrLog,
+    figures: metrics.mirror,
+  });
   const logRequest = logRequests(stderrLog);
   const adminHash = await adminHashOf(dataDirectory, secrets, adminPassword);
   return {
@@ -67,6 +74,8 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       blobs,
       clock,
       recent: new RecentManifests(),
+      mirror,
+      mirrorKeepDays: settings.mirror.keepDays,
       locationOf: () => location,
       ...(await openAccess(
         { documents, clock, log: stderrLog },
@@ -97,4 +106,10 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       lock.release();
     },
   };
+}
+
+async function openMirror(options: MirrorOptions): Promise<Mirror | undefined> {
+  if (options.settings.hosts.size === 0) return undefined;
+  const { Mirror } = await import('#shared/mirror/mirror.ts');
+  return new Mirror(options);
 }
