@@ -242,7 +242,7 @@ export class Downloads {
 
   #tellOf({ upstream, name }: Source, digest: Digest, download: Download): void {
     const since = performance.now();
-    download.over.then((isStored) => {
+    void download.over.then((isStored) => {
       this.#services.told.fetched({
         upstream: upstream.name,
         name,

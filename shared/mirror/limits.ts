@@ -66,4 +66,3 @@ export const mirrorAbandonedSeconds = 24 * 60 * 60;
 /** What the settings of mirrors may say: how long a tag is fresh, how many days something unused is kept. */
 export const mirrorFreshSecondsMax = 7 * 24 * 60 * 60;
 export const mirrorKeepDaysMax = 3650;
-export const mirrorBytesPerHourMax = 999_999_999_999_999;

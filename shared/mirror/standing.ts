@@ -9,6 +9,36 @@ import {
 } from './limits.ts';
 import { failureOf, UpstreamFailure } from './upstream-failure.ts';
 
+/** Lets so many go on at once; the others wait in line. */
+class Turns {
+  readonly #most: number;
+  #taken = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @returns what gives the turn back @throws UpstreamFailure when too many wait already */
+  async take(): Promise<() => void> {
+    if (this.#taken < this.#most) this.#taken += 1;
+    else {
+      if (this.#waiting.length >= mirrorWaitingMax) {
+        throw new UpstreamFailure('too much is asked of it at once', { retryAfterSeconds: 1 });
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    let given = false;
+    return () => {
+      if (given) return;
+      given = true;
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#taken -= 1;
+      else next();
+    };
+  }
+}
+
 export class Standing {
   readonly questions = new Turns(mirrorQuestionsMax);
   readonly downloads = new Turns(mirrorDownloadsMax);
@@ -50,35 +80,5 @@ export class Standing {
 
   answered(): void {
     this.#failingUntil = 0;
-  }
-}
-
-/** Lets so many go on at once; the others wait in line. */
-export class Turns {
-  readonly #most: number;
-  #taken = 0;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  /** @returns what gives the turn back @throws UpstreamFailure when too many wait already */
-  async take(): Promise<() => void> {
-    if (this.#taken < this.#most) this.#taken += 1;
-    else {
-      if (this.#waiting.length >= mirrorWaitingMax) {
-        throw new UpstreamFailure('too much is asked of it at once', { retryAfterSeconds: 1 });
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    let given = false;
-    return () => {
-      if (given) return;
-      given = true;
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#taken -= 1;
-      else next();
-    };
   }
 }

@@ -23,9 +23,11 @@ export interface Fault {
   readonly body?: Buffer | string;
   /** Waits for that before it answers at all. */
   readonly before?: Promise<unknown>;
-  /** Sends so many bytes of the body, and then waits for `then`, or breaks off where that is left out. */
+  /** Sends so many bytes of the body, and then waits for `until`, or breaks off where that is left out. */
   readonly cut?: number;
-  readonly then?: Promise<unknown>;
+  readonly until?: Promise<unknown>;
+  /** Then only so many more, and never an end. */
+  readonly more?: number;
 }
 
 export interface FaultyUpstream {
@@ -76,13 +78,14 @@ export async function startUpstream(): Promise<FaultyUpstream> {
       return;
     }
     response.write(body.subarray(0, fault.cut));
-    if (fault.then === undefined) {
+    if (fault.until === undefined) {
       // What was written goes out first.
       setImmediate(() => response.destroy());
       return;
     }
-    await fault.then;
-    response.end(body.subarray(fault.cut));
+    await fault.until;
+    if (fault.more === undefined) response.end(body.subarray(fault.cut));
+    else response.write(body.subarray(fault.cut, fault.cut + fault.more));
   };
   const listen = async (port: number) => {
     server.listen(port, '127.0.0.1');
