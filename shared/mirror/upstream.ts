@@ -165,7 +165,8 @@ export function upstreamFor(
   if (named !== undefined) return upstream(named, true);
   if (name === dockerHub) return upstream(new URL(dockerHubUrl), true);
   // A mirror that asked itself would wait for itself.
-  const isAnyone = allowed.any && isPublicHostname(name) && !hosts.has(name);
+  const isPublic = isPublicHostname(name) && !name.includes(':') && !hosts.has(name);
+  const isAnyone = allowed.any && isPublic;
   const url = isAnyone ? registryUrl(name) : undefined;
   return url === undefined ? undefined : upstream(url, false);
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { imageManifest, randomBlob } from '#test/support/manifests.ts';
-import { gate, type MirrorInTest, startMirror } from './mirrors.ts';
+import { gate, type MirrorInTest, startMirror, until } from './mirrors.ts';
 
 const megabyte = 1024 * 1024;
 
@@ -15,15 +15,6 @@ async function layerOf({ upstream }: MirrorInTest, size: number) {
   await upstream.push('team/image', image, 'v1');
   const [, layer = assert.fail()] = image.blobs;
   return { image, layer, path: `/v2/team/image/blobs/${layer.digest}` };
-}
-
-/** Resolves when something is so, looking again whenever the event loop comes around. */
-async function until(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!isSo()) {
-    assert.ok(performance.now() < deadline, 'it never came to be so');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 describe('many who pull at once', () => {

@@ -1,10 +1,11 @@
 // A registry with a mirror of an upstream that the tests start, and pulls from it.
 
+import assert from 'node:assert/strict';
 import { type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { startGateway } from '#infra/local/gateway.ts';
-import { Mirror, type MirrorSettings } from '#shared/mirror/mirror.ts';
+import { Mirror, type MirrorOptions, type MirrorSettings } from '#shared/mirror/mirror.ts';
 import { startTestRegistry, type TestRegistry } from '#test/support/registry.ts';
 import { type FaultyUpstream, startUpstream } from './upstream.ts';
 
@@ -30,8 +31,10 @@ export interface MirrorInTest {
   pull(path: string, options?: PullOptions): Promise<Pulled>;
   /** Asks, and gives the answer once it begins. */
   begin(path: string, options?: PullOptions): Promise<IncomingMessage>;
-  /** Another instance over the same store. */
-  another(): Promise<Pick<MirrorInTest, 'pull' | 'begin'>>;
+  /** Another instance over the same store, or one in front of it. */
+  another(store?: Partial<MirrorOptions['store']>): Promise<Pick<MirrorInTest, 'pull' | 'begin'>>;
+  /** Resolves when so many blobs were stored. A client has its last byte a moment before. */
+  stored(blobs: number): Promise<void>;
 }
 
 /** Gone with the test. */
@@ -58,11 +61,14 @@ export async function startMirror(
     registry,
     settings: mirror,
     ...pulling(registry.url),
-    another: async () => {
+    stored: (blobs) =>
+      until(() => registry.logged.filter((line) => line.includes('"stored":true')).length >= blobs),
+    another: async (over = {}) => {
       const { documents, blobs, clock } = registry.services;
-      const store = { documents, blobs, clock };
+      const store = { documents, blobs, clock, ...over };
       const services = {
         ...registry.services,
+        ...store,
         mirror: new Mirror({ settings: mirror, store, log: registry.services.log }),
       };
       const gateway = await startGateway(services, { host: '127.0.0.1', port: 0 });
@@ -90,6 +96,15 @@ export function pulling(url: string, host = mirrorHost): Pick<MirrorInTest, 'pul
       return { status: answer.statusCode ?? 0, headers: answer.headers, body };
     },
   };
+}
+
+/** Resolves when something is so, looking again whenever the event loop comes around. */
+export async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!isSo()) {
+    assert.ok(performance.now() < deadline, 'it never came to be so');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Whoever takes the promise waits until somebody opens it. */
