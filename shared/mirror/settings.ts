@@ -21,7 +21,7 @@ export const mirrorSettings = {
     schema: upstreamsSchema,
     fallback: '',
     meaning:
-      'registries that containerd may name to a mirror (`?ns=`) beside Docker Hub, separated by commas: hosts or URLs, and `*` for any that is public',
+      'registries that containerd may name to a mirror (`?ns=`) beside Docker Hub, separated by commas: `HOST`, its `URL`, or `HOST=URL` of what stands for it; and `*` for any that is public',
   },
   BERTH_MIRROR_CREDENTIALS: {
     schema: mirrorCredentialsSchema,

@@ -70,19 +70,22 @@ export const mirrorsSchema = v.pipe(
   }),
 );
 
-/** Hosts or URLs of registries, separated by commas, and `*` for any public one. */
+/** `HOST`, `URL` or `HOST=URL` of registries, separated by commas, and `*` for any public one. */
 export const upstreamsSchema = v.pipe(
   v.string(),
   v.rawTransform<string, AllowedUpstreams>(({ dataset, addIssue, NEVER }) => {
     const all = parts(dataset.value.toLowerCase());
     const named = new Map<string, URL>();
     for (const part of all.filter((one) => one !== '*')) {
-      const url = registryUrl(part);
-      if (url === undefined) {
-        addIssue({ message: 'must be hosts or URLs of registries separated by commas, or *' });
+      const [name, at = name] = part.split('=', 2);
+      const url = registryUrl(at ?? '');
+      if (url === undefined || (at !== name && !host.test(name ?? ''))) {
+        addIssue({
+          message: 'must be HOST, URL or HOST=URL of registries separated by commas, or *',
+        });
         return NEVER;
       }
-      named.set(nameOf(url), url);
+      named.set(at === name ? nameOf(url) : canonical(name ?? ''), url);
     }
     return { any: all.includes('*'), named };
   }),

@@ -90,7 +90,7 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
     'a=https://u:p@b',
     'https://a',
   ],
-  BERTH_MIRROR_UPSTREAMS: ['**', 'ftp://a', 'https://a/path', 'a b'],
+  BERTH_MIRROR_UPSTREAMS: ['**', '=https://a', 'a=', 'ftp://a', 'https://a/path', 'a b'],
   BERTH_MIRROR_CREDENTIALS: ['[1]', '{', '{"a":{}}', '{"a":{"username":"","password":"b"}}'],
   BERTH_MIRROR_LOGIN: ['', 'yes', '2'],
   BERTH_MIRROR_FRESH_SECONDS: ['', '-1', '604801'],
@@ -137,8 +137,16 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
   ],
   [
     'BERTH_MIRROR_UPSTREAMS',
-    'ghcr.io,*',
-    mirror({ allowed: { any: true, named: new Map([['ghcr.io', new URL('https://ghcr.io')]]) } }),
+    'ghcr.io,docker.io=http://10.0.0.1:5000,*',
+    mirror({
+      allowed: {
+        any: true,
+        named: new Map([
+          ['ghcr.io', new URL('https://ghcr.io')],
+          ['docker.io', new URL('http://10.0.0.1:5000')],
+        ]),
+      },
+    }),
   ],
   [
     'BERTH_MIRROR_CREDENTIALS',
