@@ -29,6 +29,7 @@ export const plainAction = loadedOnce<Action>({
   'admin/whoami': async () => (await import('./admin/whoami.ts')).whoami,
   'admin/list-projects': async () => (await import('./admin/list-projects.ts')).listProjects,
   'console/home': async () => (await import('./console/home.ts')).home,
+  'mirror/support': async () => (await import('./mirror/support.ts')).support,
   'events/relay': async () => (await import('./events/relay.ts')).relay,
   'events/sweep': async () => (await import('./events/sweep.ts')).sweep,
   'collector/collect': async () => (await import('./collector/collect.ts')).collect,
@@ -48,6 +49,8 @@ export const repositoryAction = loadedOnce<RepositoryAction>({
   'uploads/cancel': async () => (await import('./uploads/cancel.ts')).cancel,
   'blobs/get': async () => (await import('./blobs/get.ts')).getBlob,
   'blobs/delete': async () => (await import('./blobs/delete.ts')).deleteBlob,
+  'mirror/get-manifest': async () => (await import('./mirror/get-manifest.ts')).getManifest,
+  'mirror/get-blob': async () => (await import('./mirror/get-blob.ts')).getBlob,
 } satisfies Record<RepositoryActionName, () => Promise<RepositoryAction>>);
 
 /** An action of a route that names a project. */

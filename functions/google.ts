@@ -4,6 +4,7 @@
 import { openAccess } from '#shared/auth/open-access.ts';
 import { createIssuer, type TokenIssuer } from '#shared/auth/token.ts';
 import { stderrLog } from '#shared/log.ts';
+import type { Mirror } from '#shared/mirror/mirror.ts';
 import type { Blobs } from '#shared/ports/blobs.ts';
 import { type Clock, systemClock } from '#shared/ports/clock.ts';
 import type { Documents } from '#shared/ports/documents.ts';
@@ -37,9 +38,15 @@ export async function openGoogleServices(
   const clock = systemClock;
   const locations = locationsIn(given);
   const documents = lazyDocuments(() => openDocuments(given, clock, meter));
+  const blobs = lazyBlobs(
+    () => openBlobs(given, clock, meter),
+    given.BERTH_BUCKETS === 'per-project',
+  );
   return {
     documents,
-    blobs: lazyBlobs(() => openBlobs(given, clock, meter), given.BERTH_BUCKETS === 'per-project'),
+    blobs,
+    mirror: await openMirror(given, { documents, blobs, clock }),
+    mirrorKeepDays: given.BERTH_MIRROR_KEEP_DAYS ?? 0,
     ...eventsOf(given, meter),
     clock,
     recent: new RecentManifests(),
@@ -138,6 +145,24 @@ async function issuerOf(given: Given, clock: Clock): Promise<TokenIssuer> {
       throw new Error('this function does not sign tokens');
     },
   };
+}
+
+async function openMirror(
+  given: Given,
+  store: Pick<Services, 'documents' | 'blobs' | 'clock'>,
+): Promise<Mirror | undefined> {
+  if (given.BERTH_MIRRORS === undefined) return undefined;
+  const { Mirror } = await import('#shared/mirror/mirror.ts');
+  const settings = {
+    hosts: given.BERTH_MIRRORS,
+    allowed: required(given, 'BERTH_MIRROR_UPSTREAMS'),
+    credentials: required(given, 'BERTH_MIRROR_CREDENTIALS'),
+    login: required(given, 'BERTH_MIRROR_LOGIN'),
+    freshSeconds: required(given, 'BERTH_MIRROR_FRESH_SECONDS'),
+    keepDays: required(given, 'BERTH_MIRROR_KEEP_DAYS'),
+    bytesPerHour: required(given, 'BERTH_MIRROR_BYTES_PER_HOUR'),
+  };
+  return new Mirror({ settings, store, log: stderrLog });
 }
 
 async function openDocuments(given: Given, clock: Clock, meter: Meter | undefined) {

@@ -333,7 +333,30 @@ const internalRoutes = [
   { id: 'collect', methods: ['POST'], path: '/', run: 'collector/collect', needs: 'platform' },
 ] as const satisfies readonly Route[];
 
-export type ServedRoute = (typeof routes)[number] | (typeof internalRoutes)[number];
+/** What a host is asked that is a mirror (BERTH_MIRRORS), and nothing else. Who may ask is the mirror's own setting. */
+export const mirrorRoutes = [
+  { id: 'mirror', methods: ['GET', 'HEAD'], path: '/v2/', run: 'mirror/support', needs: 'nothing' },
+  { id: 'mirror', methods: ['GET', 'HEAD'], path: '/v2', run: 'mirror/support', needs: 'nothing' },
+  {
+    id: 'mirror manifest',
+    methods: ['GET', 'HEAD'],
+    path: '/v2/{name}/manifests/{reference}',
+    run: 'mirror/get-manifest',
+    needs: 'nothing',
+  },
+  {
+    id: 'mirror blob',
+    methods: ['GET', 'HEAD'],
+    path: '/v2/{name}/blobs/{digest}',
+    run: 'mirror/get-blob',
+    needs: 'nothing',
+  },
+] as const satisfies readonly Route[];
+
+export type ServedRoute =
+  | (typeof routes)[number]
+  | (typeof internalRoutes)[number]
+  | (typeof mirrorRoutes)[number];
 
 /** Every `function/action` there is. */
 export type ActionName = ServedRoute['run'];
@@ -346,5 +369,7 @@ export function functionOf({ run }: Route): string {
 /** The routes of some functions; of all that clients ask, when left out. */
 export function routesOf(functions?: readonly string[]): readonly ServedRoute[] {
   if (functions === undefined) return routes;
-  return [...routes, ...internalRoutes].filter((route) => functions.includes(functionOf(route)));
+  return [...routes, ...internalRoutes, ...mirrorRoutes].filter((route) =>
+    functions.includes(functionOf(route)),
+  );
 }

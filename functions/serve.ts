@@ -15,7 +15,7 @@ import {
   parseRequest,
   type RequestBody,
 } from '#shared/http/request.ts';
-import { createRouter } from '#shared/http/router.ts';
+import { createRouter, type Match } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
 import { parseRepositoryName, projectOf, type RepositoryName } from '#shared/oci/reference.ts';
@@ -34,7 +34,8 @@ import {
   repositoryAction,
 } from './actions.ts';
 import { auditLineOf } from './audit.ts';
-import { type Route, routesOf, type ServedRoute } from './routes.ts';
+import { authoriseMirror } from './mirror-access.ts';
+import { mirrorRoutes, type Route, routesOf, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -45,7 +46,7 @@ export function serve(
   services: Services,
   options: { readonly functions?: readonly string[] } = {},
 ): Handler {
-  const match = createRouter(routesOf(options.functions));
+  const match = matcher(services, options.functions);
   return async (message, response) => {
     const exchange = beginExchange(services, message, response);
     try {
@@ -67,6 +68,28 @@ export function serve(
       });
       response.destroy();
     }
+  };
+}
+
+/** A request's route: of its host, which is a mirror's or not, its method and its path. */
+type Matcher = (request: HttpRequest) => {
+  readonly match: Match<ServedRoute>;
+  readonly isMirror: boolean;
+};
+
+function matcher(services: Services, functions: readonly string[] | undefined): Matcher {
+  const match = createRouter<ServedRoute>(routesOf(functions));
+  const matchMirror = createRouter<ServedRoute>(mirrorRoutes);
+  const mirrorsAll = functions?.includes('mirror') === true;
+  return ({ host, method, path, headers }) => {
+    const isMirror = mirrorsAll || services.mirror?.isMirror(host) === true;
+    if (!isMirror) return { match: match(method, path, headers), isMirror };
+    if (method === 'GET' || method === 'HEAD')
+      return { match: matchMirror(method, path), isMirror };
+    throw new RegistryError('UNSUPPORTED', {
+      message: 'this host is a mirror: nothing but pulling is supported here',
+      headers: { Allow: 'GET, HEAD' },
+    });
   };
 }
 
@@ -111,24 +134,25 @@ function beginExchange(services: Services, message: Incoming, response: Outgoing
   return exchange;
 }
 
-async function answer(
-  services: Services,
-  match: ReturnType<typeof createRouter<ServedRoute>>,
-  exchange: Exchange,
-): Promise<Reply> {
+async function answer(services: Services, match: Matcher, exchange: Exchange): Promise<Reply> {
   const { message, address } = exchange;
   const request = parseRequest(message, { address, beforeBody: () => goOn(exchange) });
   exchange.request = request;
-  const { route, params } = match(request.method, request.path, request.headers);
+  const { match: matched, isMirror } = match(request);
+  const { route, params } = matched;
   exchange.route = route.id;
   exchange.matched = { route, params };
-  const location = locationOf(services, request, route);
+  // A mirror's content lies under a location of its own.
+  const location = isMirror ? services.locations[0] : locationOf(services, request, route);
   refuseFromElsewhere(request);
   const target = targetOf(route, params);
   const { name, project = name && projectOf(name) } = target;
   if (name !== undefined) exchange.name = name;
   if (project !== undefined) exchange.project = project;
-  const authorised = () => authorise(services, request, needOf(route, target), target);
+  const authorised = () =>
+    isMirror
+      ? authoriseMirror(services, request)
+      : authorise(services, request, needOf(route, target), target);
   const access = await authorised();
   exchange.actor = access.by;
   const body = route.needs === 'administer' ? checkedAfter(request.body, authorised) : request.body;

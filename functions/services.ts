@@ -3,6 +3,7 @@
 import type { AccessServices } from '#shared/auth/access.ts';
 import type { TokenIssuer } from '#shared/auth/token.ts';
 import type { Log } from '#shared/log.ts';
+import type { Mirror } from '#shared/mirror/mirror.ts';
 import type { Events } from '#shared/ports/events.ts';
 import type { StateKey } from '#shared/registry/sessions.ts';
 import type { Store } from '#shared/registry/store.ts';
@@ -15,6 +16,10 @@ export interface Services extends Store, AccessServices, Locations {
   readonly issuer: TokenIssuer;
   /** What changes are published by: only the function `events` does. */
   readonly events?: { readonly publisher: Events; readonly topic: string };
+  /** Answers for the hosts that are mirrors; absent where there are none. */
+  readonly mirror?: Mirror | undefined;
+  /** How many days mirrored content is kept that nobody pulls: only the collector uses it. */
+  readonly mirrorKeepDays: number;
   /** Sign upload sessions: the first signs, all verify. */
   readonly stateKeys: readonly StateKey[];
   /** How many entries of X-Forwarded-For trusted proxies append: the leftmost of those is the client. */

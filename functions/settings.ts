@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import { membersSchema } from '#shared/auth/member.ts';
 import { parsePasswordHash } from '#shared/auth/passwords.ts';
+import { mirrorSettings } from '#shared/mirror/settings.ts';
 import { freeFailuresMax, proxiesMax, requestsPerSecondMax } from '#shared/oci/limits.ts';
 import {
   bucketSchema,
@@ -20,9 +21,9 @@ import { type TargetName, targetNames } from './targets.ts';
 
 /** The functions that answer for one another, and so have one and the same privilege. */
 const readers = ['manifests', 'blobs', 'discovery'] as const;
-const serving = ['token', ...readers, 'uploads', 'admin', 'console'] as const;
+const serving = ['token', ...readers, 'uploads', 'admin', 'console', 'mirror'] as const;
 /** Who writes blobs: a large manifest is one. */
-const writing = [...readers, 'uploads'] as const;
+const writing = [...readers, 'uploads', 'mirror'] as const;
 const storing = [...writing, 'collector'] as const;
 
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9().-][a-z0-9().:_-]*$/, 'must be an id'));
@@ -122,7 +123,7 @@ export const functionSettings = {
     fallback: '',
     meaning:
       'the HMAC key of Cloud Storage that signs the addresses of blobs; without one, IAM is asked to sign each',
-    readBy: readers,
+    readBy: [...readers, 'mirror'],
     secret: true,
   },
   BERTH_TOKEN_KEY: {
@@ -223,6 +224,23 @@ export const functionSettings = {
     fallback: '',
     meaning: 'for tests: what answers in place of Google about identities; only on this machine',
     readBy: serving,
+  },
+  BERTH_MIRRORS: { ...mirrorSettings.BERTH_MIRRORS, readBy: ['mirror'] },
+  BERTH_MIRROR_UPSTREAMS: { ...mirrorSettings.BERTH_MIRROR_UPSTREAMS, readBy: ['mirror'] },
+  BERTH_MIRROR_CREDENTIALS: {
+    ...mirrorSettings.BERTH_MIRROR_CREDENTIALS,
+    readBy: ['mirror'],
+    secret: true,
+  },
+  BERTH_MIRROR_LOGIN: { ...mirrorSettings.BERTH_MIRROR_LOGIN, readBy: ['mirror'] },
+  BERTH_MIRROR_FRESH_SECONDS: { ...mirrorSettings.BERTH_MIRROR_FRESH_SECONDS, readBy: ['mirror'] },
+  BERTH_MIRROR_KEEP_DAYS: {
+    ...mirrorSettings.BERTH_MIRROR_KEEP_DAYS,
+    readBy: ['mirror', 'collector'],
+  },
+  BERTH_MIRROR_BYTES_PER_HOUR: {
+    ...mirrorSettings.BERTH_MIRROR_BYTES_PER_HOUR,
+    readBy: ['mirror'],
   },
   BERTH_TOPIC: {
     schema: id,

@@ -18,6 +18,8 @@ export const targets = {
   blobs: { host: 'framework', serves: interchangeable },
   discovery: { host: 'framework', serves: interchangeable },
   uploads: { host: 'streaming', serves: ['uploads'] },
+  // What answers for the hosts of BERTH_MIRRORS: a layer is sent on as it comes, however large.
+  mirror: { host: 'streaming', serves: ['mirror'] },
   // Its bodies are JSON, which the framework would answer for by itself where they are none.
   admin: { host: 'streaming', serves: ['admin'] },
   // What people see in a browser.

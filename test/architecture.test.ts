@@ -21,6 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   'shared/audit': ['shared/oci', 'shared/ports'],
   'shared/auth': ['shared/oci', 'shared/ports', 'shared/http', 'shared/audit'],
   'shared/registry': ['shared/oci', 'shared/ports', 'shared/audit'],
+  'shared/mirror': ['shared', 'shared/oci', 'shared/ports', 'shared/http', 'shared/registry'],
   'shared/embedded': ['shared/ports'],
   'shared/google': ['shared/ports'],
   shared: [],
@@ -32,6 +33,7 @@ const mayImport: Record<string, readonly string[]> = {
     'shared/auth',
     'shared/audit',
     'shared/registry',
+    'shared/mirror',
     'shared/google',
   ],
   infra: [
@@ -45,6 +47,7 @@ const mayImport: Record<string, readonly string[]> = {
     'shared/embedded',
     'shared/google',
     'shared/registry',
+    'shared/mirror',
   ],
   // What people begin with who write their own: it knows nothing of the registry's code.
   examples: [],
@@ -68,7 +71,15 @@ const packageHomes: Record<string, readonly string[]> = {
   preact: ['functions'],
   'preact-render-to-string': ['functions'],
   'prom-client': ['infra'],
-  valibot: ['shared', 'shared/oci', 'shared/auth', 'shared/registry', 'functions', 'infra'],
+  valibot: [
+    'shared',
+    'shared/oci',
+    'shared/auth',
+    'shared/registry',
+    'shared/mirror',
+    'functions',
+    'infra',
+  ],
 };
 
 function sourceFiles(folder: string): string[] {
@@ -176,6 +187,7 @@ describe('a function that starts', () => {
     discovery: 'framework',
     console: 'framework',
     uploads: 'streaming',
+    mirror: 'streaming',
     admin: 'streaming',
   };
   for (const [name, host] of Object.entries(hosts)) {

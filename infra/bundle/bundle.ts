@@ -15,6 +15,7 @@ const framework = '@google-cloud/functions-framework';
 const deployables: Readonly<Record<string, string>> = {
   functions: 'functions/index.ts',
   uploads: 'functions/uploads/main.ts',
+  mirror: 'functions/mirror/main.ts',
   admin: 'functions/admin/main.ts',
 };
 

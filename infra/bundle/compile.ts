@@ -49,6 +49,8 @@ function settingsFor({ firestoreHost, storageUrl }: EmptyGoogle): Readonly<Recor
     STORAGE_EMULATOR_HOST: storageUrl,
     BERTH_BLOBS_BUCKET: 'blobs',
     BERTH_STAGING_BUCKET: 'staging',
+    // The host that is asked, and an upstream that nobody is.
+    BERTH_MIRRORS: 'registry.example=http://127.0.0.1:9',
     BERTH_URL_KEY: 'GOOGNOBODYHASTHIS:bm9ib2R5LWhhcy10aGlz',
   };
 }

@@ -44,6 +44,7 @@ export async function askAll(
   if (name === 'uploads') await askUploads(ask);
   else if (name === 'events') await askEvents(ask);
   else if (name === 'admin') await askAdmin(ask);
+  else if (name === 'mirror') await askMirror(ask);
   else if (name === 'collector') await ask('POST', '/');
   else if (name === 'console') await askPages(ask);
   else await askReads(ask);
@@ -100,6 +101,15 @@ async function askPages(ask: Ask): Promise<void> {
   for (const path of ['/', '/project', '/project/image', '/project/image:latest']) {
     await ask('GET', path, { accept: 'text/html' });
   }
+}
+
+/** Of a host that is a mirror of what does not answer. */
+async function askMirror(ask: Ask): Promise<void> {
+  await ask('GET', '/v2/');
+  await ask('GET', '/v2/image/manifests/latest');
+  await ask('GET', `/v2/image/manifests/${digest}`);
+  await ask('HEAD', `/v2/image/blobs/${digest}`);
+  await ask('GET', `/v2/image/blobs/${digest}`);
 }
 
 async function askEvents(ask: Ask): Promise<void> {

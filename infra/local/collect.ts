@@ -1,5 +1,6 @@
 // `npm run collect`: one run of the collector over a data directory that no server has open.
 
+import { collectMirrors } from '#shared/mirror/collect.ts';
 import { type Collected, collectOnce } from '#shared/registry/collect.ts';
 import { openRegistry } from './registry.ts';
 import { told } from './serving.ts';
@@ -14,6 +15,7 @@ export async function main(): Promise<void> {
     for (const location of services.locations) {
       collected.push(await collectOnce(services, location));
     }
+    collected.push(await collectMirrors(services, services.mirrorKeepDays));
     registry.close();
     const sum = (of: 'reviewed' | 'blobs' | 'bytes') =>
       collected.reduce((total, one) => total + one[of], 0);

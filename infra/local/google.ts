@@ -38,7 +38,8 @@ export async function main(): Promise<void> {
     await prepareTopic(environment);
     const processes = await startProcesses(commandsFor(environment, bundle), stderrLog);
     const schedule = startSchedule(processes.portOf, stderrLog);
-    const proxy = createProxy(processes.portOf, schedule.answered, stderrLog);
+    const isMirror = (host: string) => settings.mirror.hosts.has(host);
+    const proxy = createProxy(processes.portOf, schedule.answered, stderrLog, isMirror);
     const gateway = await startServer(proxy.handler, {
       host: settings.host,
       port: settings.port,

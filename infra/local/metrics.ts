@@ -2,9 +2,11 @@
 
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Observe, ServedRequest } from '#functions/observe.ts';
+import type { MirrorFigures } from '#shared/mirror/told.ts';
 
 export interface Metrics {
   readonly observe: Observe;
+  readonly mirror: MirrorFigures;
   /** In Prometheus' text format. */
   text(): Promise<string>;
 }
@@ -41,11 +43,26 @@ export function createMetrics(): Metrics {
     labelNames: ['route'],
     registers,
   });
+  const mirrored = new Counter({
+    name: 'berth_mirror_answers_total',
+    help: 'What mirrors answered, by kind (manifest, blob) and outcome (hit, fetched, stale, absent, failed).',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  const fetched = new Counter({
+    name: 'berth_mirror_fetched_bytes_total',
+    help: 'Bytes of blobs that came of upstreams.',
+    registers,
+  });
+  const mirror: MirrorFigures = {
+    answered: (kind, outcome) => mirrored.inc({ kind, outcome }),
+    received: (bytes) => fetched.inc(bytes),
+  };
   const observe = ({ route, method, status, ...served }: ServedRequest) => {
     requests.inc({ route, method, status });
     duration.observe({ route, method }, served.durationMs / 1000);
     received.inc({ route }, served.bytesReceived);
     sent.inc({ route }, served.bytesSent);
   };
-  return { observe, text: () => register.metrics() };
+  return { observe, mirror, text: () => register.metrics() };
 }

@@ -38,6 +38,7 @@ export function createProxy(
   portOf: (functionName: string) => number | undefined,
   answered: (message: Incoming, status: number) => void,
   log: Log,
+  isMirror: (host: string) => boolean = () => false,
 ): Proxy {
   // A connection a request: one that is kept may be ended by the function just as it is used again, and what carries a
   // body cannot be sent twice. None is asked to end, though: a function that refuses a body would end it while that is still
@@ -45,7 +46,7 @@ export function createProxy(
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 0 });
   return {
     handler: async (message, response) => {
-      const reply = await forward(message, response, { agent, portOf, log });
+      const reply = await forward(message, response, { agent, portOf, log, isMirror });
       answered(message, reply.status);
       await writeReply(message, response, reply, { bytesSent: 0 }).catch(() => response.destroy());
     },
@@ -53,8 +54,9 @@ export function createProxy(
   };
 }
 
-/** The function that answers: that of the first route whose path fits, or `manifests`, which says what is wrong. */
-export function targetFor(method: string, url: string): string {
+/** The function that answers: `mirror` for a mirror's host; else that of the first route whose path fits, or `manifests`, which says what is wrong. */
+export function targetFor(method: string, url: string, isMirror = false): string {
+  if (isMirror) return 'mirror';
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
   if (path.startsWith('/api/')) return 'admin';
@@ -82,9 +84,16 @@ async function forward(
     agent,
     portOf,
     log,
-  }: { agent: Agent; portOf: (functionName: string) => number | undefined; log: Log },
+    isMirror,
+  }: {
+    agent: Agent;
+    portOf: (functionName: string) => number | undefined;
+    log: Log;
+    isMirror: (host: string) => boolean;
+  },
 ): Promise<Reply> {
-  const name = targetFor(message.method ?? '', message.url ?? '/');
+  const host = message.headers.host?.toLowerCase() ?? '';
+  const name = targetFor(message.method ?? '', message.url ?? '/', isMirror(host));
   const port = portOf(name);
   if (port === undefined) return unavailable(name);
   const upstream = request({

@@ -11,6 +11,7 @@ import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { lockDirectory } from '#shared/embedded/lock.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { stderrLog } from '#shared/log.ts';
+import type { Mirror, MirrorOptions } from '#shared/mirror/mirror.ts';
 import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
@@ -61,6 +62,12 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
   ).unref();
   const locations = locationsOf(settings.hosts, location);
   const metrics = createMetrics();
+  const mirror = await openMirror({
+    settings: settings.mirror,
+    store: { documents, blobs, clock },
+    log: stderrLog,
+    figures: metrics.mirror,
+  });
   const logRequest = logRequests(stderrLog);
   const adminHash = await adminHashOf(dataDirectory, secrets, adminPassword);
   return {
@@ -69,6 +76,8 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       blobs,
       clock,
       recent: new RecentManifests(),
+      mirror,
+      mirrorKeepDays: settings.mirror.keepDays,
       ...locations,
       ...(await openAccess(
         { documents, clock, log: stderrLog },
@@ -99,4 +108,10 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       lock.release();
     },
   };
+}
+
+async function openMirror(options: MirrorOptions): Promise<Mirror | undefined> {
+  if (options.settings.hosts.size === 0) return undefined;
+  const { Mirror } = await import('#shared/mirror/mirror.ts');
+  return new Mirror(options);
 }

@@ -3,6 +3,8 @@
 import * as v from 'valibot';
 import type { Hosts } from '#functions/locations.ts';
 import { type Member, membersSchema } from '#shared/auth/member.ts';
+import type { MirrorSettings } from '#shared/mirror/mirror.ts';
+import { mirrorSettings } from '#shared/mirror/settings.ts';
 import {
   freeFailuresMax,
   passwordBytesMax,
@@ -119,6 +121,7 @@ export const settings = {
     meaning:
       'requests that one account, or one address that is not logged in, may make a second, and ten times as many at once; 0 for no limit',
   },
+  ...mirrorSettings,
 } as const satisfies Readonly<Record<string, Setting>>;
 
 export interface Settings {
@@ -140,6 +143,7 @@ export interface Settings {
   readonly freeFailures: number;
   /** Of one principal; 0 for no limit. */
   readonly requestsPerSecond: number;
+  readonly mirror: MirrorSettings;
 }
 
 /** Reads the settings. @throws Error that names the variable and says what it must be */
@@ -159,5 +163,14 @@ export function readSettings(environment: Environment): Settings {
     proxies: value('BERTH_PROXIES'),
     freeFailures: value('BERTH_FREE_FAILURES'),
     requestsPerSecond: value('BERTH_REQUESTS_PER_SECOND'),
+    mirror: {
+      hosts: value('BERTH_MIRRORS'),
+      allowed: value('BERTH_MIRROR_UPSTREAMS'),
+      credentials: value('BERTH_MIRROR_CREDENTIALS'),
+      login: value('BERTH_MIRROR_LOGIN'),
+      freshSeconds: value('BERTH_MIRROR_FRESH_SECONDS'),
+      keepDays: value('BERTH_MIRROR_KEEP_DAYS'),
+      bytesPerHour: value('BERTH_MIRROR_BYTES_PER_HOUR'),
+    },
   };
 }

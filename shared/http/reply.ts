@@ -100,6 +100,8 @@ async function pipe(
       goOn = resolve;
       response.write(bytes, () => resolve());
     });
+    // Not asked for more first: what a body comes of is told at once that nobody reads it.
+    if (response.destroyed) return;
   }
 }
 

@@ -32,6 +32,8 @@
 //     issuerKeys     / sha256 of the issuer     StoredKeys of an issuer of ID tokens (shared/auth/oidc/issuer-keys.ts)
 //     failedLogins   / sha256                   how many logins failed, and the wait (shared/auth/failure-counter.ts)
 //
+//   mirror / upstream /                           what mirrors keep, apart from all this (shared/mirror/layout.ts)
+//
 //   objects, in the blob store:
 //   location / project / blobs / digest         the bytes
 //   location / project / parts / session / id   what an upload session received

@@ -20,11 +20,13 @@ const startsWithinSeconds = 60;
 /**
  * Starts a daemon under a directory. Needs root.
  * @param variables are put over the tests' environment, for the daemon
+ * @param more flags of the daemon
  * @throws Error when it does not answer within a minute
  */
 export async function startDocker(
   directory: string,
   variables: Readonly<Record<string, string>> = {},
+  more: readonly string[] = [],
 ): Promise<Docker> {
   await mkdir(join(directory, 'config'), { recursive: true });
   const log = await open(join(directory, 'log'), 'w');
@@ -39,6 +41,7 @@ export async function startDocker(
       // It would set up a bridge and firewall rules for all of the machine.
       ['--bridge=none', '--iptables=false', '--ip6tables=false'],
       ['--ip-forward=false', '--ip-masq=false'],
+      more,
     ].flat(),
     { env: { ...process.env, ...variables }, stdio: ['ignore', log.fd, log.fd] },
   );

@@ -129,6 +129,7 @@ export class Door {
         logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
       },
       observe: () => undefined,
+      mirrorKeepDays: 30,
       metrics: undefined,
     };
   }

@@ -18,7 +18,8 @@ import { newSecret } from '#shared/auth/secrets.ts';
 import { createIssuer } from '#shared/auth/token.ts';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
-import type { Severity } from '#shared/log.ts';
+import type { Log, Severity } from '#shared/log.ts';
+import { Mirror, type MirrorSettings } from '#shared/mirror/mirror.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { backend, isOnGoogle } from './backend.ts';
@@ -70,6 +71,8 @@ export interface TestRegistryOptions {
   readonly hosts?: Readonly<Record<string, string>>;
   /** On Google's services: settings of functions beside these. */
   readonly functionSettings?: Readonly<Record<string, string>>;
+  /** Hosts that are mirrors, and how. */
+  readonly mirror?: MirrorSettings;
 }
 
 export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
@@ -161,6 +164,12 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
   const metrics = createMetrics();
   const hosts = new Map(Object.entries(options.hosts ?? {}));
   const locations = locationsOf(hosts, 'local');
+  const log: Log = (severity, message, fields) => {
+    const line = JSON.stringify(fields ?? {});
+    if (message === 'audit') audits.push({ severity, ...JSON.parse(line) });
+    else logged.push(`${severity} ${message} ${line}`);
+  };
+  const store = { documents, blobs, clock };
   const services: Services = {
     documents,
     blobs,
@@ -186,11 +195,11 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     issuer: await createIssuer({ ...(await exportJWK(privateKey)), kid: 'test' }, clock),
     proxies: options.proxies ?? 0,
     stateKeys: [{ id: 'test', secret: newSecret() }],
-    log: (severity, message, fields) => {
-      const line = JSON.stringify(fields ?? {});
-      if (message === 'audit') audits.push({ severity, ...JSON.parse(line) });
-      else logged.push(`${severity} ${message} ${line}`);
-    },
+    mirror:
+      options.mirror &&
+      new Mirror({ settings: options.mirror, store, log, figures: metrics.mirror }),
+    mirrorKeepDays: options.mirror?.keepDays ?? 30,
+    log,
     observe: (request) => {
       served.push(request);
       metrics.observe(request);

@@ -3,6 +3,7 @@
 
 import type { JWTPayload, JWTVerifyGetKey } from 'jose';
 import * as v from 'valibot';
+import { internet, type Network } from '../../http/public-connection.ts';
 import {
   audienceCharactersMax,
   audiencesMax,
@@ -16,7 +17,6 @@ import {
 } from '../../oci/limits.ts';
 import type { Principal } from '../principal.ts';
 import { claimNamePattern, tokenClaims } from './federation-rules.ts';
-import { type IssuerNetwork, internet } from './issuer-connection.ts';
 import { type IssuerKeysOptions, openIssuerKeys } from './issuer-keys.ts';
 import { issuerFault } from './issuer-url.ts';
 
@@ -44,7 +44,7 @@ export interface OidcTokensOptions extends Pick<IssuerKeysOptions, 'documents' |
   /** Issuers that may be http and in a private network: the operator's own, each as its tokens name it. */
   readonly privateIssuers?: readonly string[] | undefined;
   /** Left out: the internet. */
-  readonly network?: IssuerNetwork | undefined;
+  readonly network?: Network | undefined;
   /** How long an issuer may take to tell its keys, in milliseconds. */
   readonly patienceMs?: number | undefined;
 }

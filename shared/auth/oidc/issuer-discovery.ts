@@ -2,6 +2,7 @@
 // place of its key set (RFC 7517). All of it is a stranger's, and only what is needed is kept.
 
 import * as v from 'valibot';
+import type { Network } from '../../http/public-connection.ts';
 import {
   issuerAnswerMs,
   issuerKeysMax,
@@ -9,11 +10,11 @@ import {
   issuerKeysSecondsMax,
   issuerKeysSecondsMin,
 } from '../../oci/limits.ts';
-import { askIssuer, type IssuerNetwork } from './issuer-connection.ts';
+import { askIssuer } from './issuer-connection.ts';
 
 /** What {@link discoverKeys} needs to know of the one who asks. */
 export interface Discovery {
-  readonly network: IssuerNetwork;
+  readonly network: Network;
   /** The operator's own issuers, which may be http and in a private network. */
   readonly privateIssuers: readonly string[];
   /** How long all of it may take, in milliseconds. */

@@ -1,8 +1,8 @@
 // An issuer of ID tokens is a URL that the owner of a project wrote, so it is a stranger's. OpenID Connect
 // Discovery 1.0, section 3: https, a host, perhaps a port and a path, neither query nor fragment.
 
+import { isPublicHostname } from '../../http/public-addresses.ts';
 import { issuerCharactersMax } from '../../oci/limits.ts';
-import { isPublicHostname } from './public-addresses.ts';
 
 /**
  * What is wrong with an issuer's URL, to be put after "issuer "; `undefined` when nothing is. Issuers are compared by their

@@ -9,9 +9,9 @@ import { after, before, describe, it } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { type OidcTokensOptions, openOidcTokens } from '#shared/auth/oidc/id-tokens.ts';
-import type { IssuerNetwork } from '#shared/auth/oidc/issuer-connection.ts';
-import { isPublicAddress } from '#shared/auth/oidc/public-addresses.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
+import { isPublicAddress } from '#shared/http/public-addresses.ts';
+import type { Network } from '#shared/http/public-connection.ts';
 import type { Documents } from '#shared/ports/documents.ts';
 import { unlessInstalled } from '#test/clients/client.ts';
 import { type FakeClock, fakeClock } from '#test/support/clock.ts';
@@ -551,18 +551,18 @@ describe('an issuer of the internet', {
   });
 
   /** The internet as these tests have it: names lead to this machine, whose address counts as one of the internet. */
-  const here: IssuerNetwork = {
+  const here: Network = {
     resolve: async () => [{ address: '127.0.0.1', family: 4 }],
     isPublic: (address) => address === '127.0.0.1' || isPublicAddress(address),
   };
-  const resolving = (...addresses: string[]): IssuerNetwork => ({
+  const resolving = (...addresses: string[]): Network => ({
     ...here,
     resolve: async () =>
       addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
   });
 
   /** Whether a fresh instance believes it, and what it says when not. Nothing is stored. */
-  async function ask(network: IssuerNetwork): Promise<string> {
+  async function ask(network: Network): Promise<string> {
     const reasons: string[] = [];
     issuer.asked.document = 0;
     issuer.asked.keys = 0;
@@ -625,7 +625,7 @@ describe('an issuer of the internet', {
 
   it('is not asked for its keys when its name leads elsewhere by then', async () => {
     let asked = 0;
-    const rebinding: IssuerNetwork = {
+    const rebinding: Network = {
       ...here,
       resolve: async () => {
         asked += 1;

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { functionSettings } from '#functions/settings.ts';
 import { readSettings, settings } from '#infra/local/settings.ts';
+import type { MirrorSettings } from '#shared/mirror/mirror.ts';
 import { settingsReader } from '#shared/settings.ts';
 
 const fallbacks = {
@@ -21,7 +22,21 @@ const fallbacks = {
   proxies: 0,
   freeFailures: 5,
   requestsPerSecond: 1000,
+  mirror: {
+    hosts: new Map<string, URL>() as MirrorSettings['hosts'],
+    allowed: { any: false, named: new Map() } as MirrorSettings['allowed'],
+    credentials: new Map() as MirrorSettings['credentials'],
+    login: false,
+    freshSeconds: 600,
+    keepDays: 30,
+    bytesPerHour: 0,
+  },
 };
+
+/** Those of mirrors, but for some. */
+const mirror = (settings: Partial<MirrorSettings>) => ({
+  mirror: { ...fallbacks.mirror, ...settings },
+});
 
 /** Variable → what it must not be. */
 const wrong: Record<keyof typeof settings, readonly string[]> = {
@@ -70,6 +85,21 @@ const wrong: Record<keyof typeof settings, readonly string[]> = {
   ],
   BERTH_PROXIES: ['', ' ', '-1', '1.5', '10', '1e1', 'one', '２'],
   BERTH_FREE_FAILURES: ['', '-1', '0.5', '10001', 'off'],
+  BERTH_MIRRORS: [
+    '=',
+    'a=',
+    'a b',
+    'a=ftp://b',
+    'a=https://b/path',
+    'a=https://u:p@b',
+    'https://a',
+  ],
+  BERTH_MIRROR_UPSTREAMS: ['**', '=https://a', 'a=', 'ftp://a', 'https://a/path', 'a b'],
+  BERTH_MIRROR_CREDENTIALS: ['[1]', '{', '{"a":{}}', '{"a":{"username":"","password":"b"}}'],
+  BERTH_MIRROR_LOGIN: ['', 'yes', '2'],
+  BERTH_MIRROR_FRESH_SECONDS: ['', '-1', '604801'],
+  BERTH_MIRROR_KEEP_DAYS: ['', '-1', '3651'],
+  BERTH_MIRROR_BYTES_PER_HOUR: ['', '-1', '1e9', '1234567890123456'],
   BERTH_REQUESTS_PER_SECOND: ['', '-1', '0.5', '1000001', '9999999999', '1_000', 'no', 'Infinity'],
 };
 
@@ -98,6 +128,39 @@ const right: readonly (readonly [keyof typeof settings, string, Partial<typeof f
   ['BERTH_FREE_FAILURES', '20', { freeFailures: 20 }],
   ['BERTH_REQUESTS_PER_SECOND', '0', { requestsPerSecond: 0 }],
   ['BERTH_REQUESTS_PER_SECOND', '1000000', { requestsPerSecond: 1_000_000 }],
+  [
+    'BERTH_MIRRORS',
+    'Mirror.example, q.example:8443=quay.io,p.example=http://10.0.0.1:5000',
+    mirror({
+      hosts: new Map([
+        ['mirror.example', new URL('https://registry-1.docker.io')],
+        ['q.example:8443', new URL('https://quay.io')],
+        ['p.example', new URL('http://10.0.0.1:5000')],
+      ]),
+    }),
+  ],
+  [
+    'BERTH_MIRROR_UPSTREAMS',
+    'ghcr.io,docker.io=http://10.0.0.1:5000,*',
+    mirror({
+      allowed: {
+        any: true,
+        named: new Map([
+          ['ghcr.io', new URL('https://ghcr.io')],
+          ['docker.io', new URL('http://10.0.0.1:5000')],
+        ]),
+      },
+    }),
+  ],
+  [
+    'BERTH_MIRROR_CREDENTIALS',
+    '{"index.docker.io":{"username":"a","password":"b"}}',
+    mirror({ credentials: new Map([['docker.io', { username: 'a', password: 'b' }]]) }),
+  ],
+  ['BERTH_MIRROR_LOGIN', '1', mirror({ login: true })],
+  ['BERTH_MIRROR_FRESH_SECONDS', '0', mirror({ freshSeconds: 0 })],
+  ['BERTH_MIRROR_KEEP_DAYS', '7', mirror({ keepDays: 7 })],
+  ['BERTH_MIRROR_BYTES_PER_HOUR', '1000000000000', mirror({ bytesPerHour: 1e12 })],
   [
     'BERTH_OPERATORS',
     'user:A@x.example, robot:ci@team',

@@ -1,0 +1,142 @@
+// What nobody pulled for a while goes, and what a crash left behind: by reviews, as the registry's own collector (the protocol
+// stands in layout.ts).
+
+import { reviewsPerRunMax } from '../oci/limits.ts';
+import type { Key } from '../ports/documents.ts';
+import { sortable } from '../registry/layout.ts';
+import { read, write } from '../registry/records.ts';
+import { type MirrorStore, writeLease } from './blobs.ts';
+import {
+  blobKey,
+  blobObject,
+  leaseKey,
+  type MirroredBlob,
+  type MirrorReview,
+  manifestKey,
+  mirrorReviews,
+  newId,
+  reviewKey,
+} from './layout.ts';
+import { mirrorLeaseSeconds, mirrorUseSeconds } from './limits.ts';
+
+export interface CollectedOfMirrors {
+  readonly reviewed: number;
+  /** Objects deleted, and their bytes. */
+  readonly blobs: number;
+  readonly bytes: number;
+  /** What reviews failed with: they stay for the next run. */
+  readonly failures: readonly unknown[];
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** Takes up the reviews that are due, at most `reviewsPerRunMax`. @param keepDays how long something unused is kept */
+export async function collectMirrors(
+  store: MirrorStore,
+  keepDays: number,
+): Promise<CollectedOfMirrors> {
+  let [reviewed, blobs, bytes] = [0, 0, 0];
+  const failures: unknown[] = [];
+  let after: Key | undefined;
+  for (let limit = 1; reviewed < reviewsPerRunMax; limit = 100) {
+    const oldest = await store.documents.list({ prefix: mirrorReviews, after, limit });
+    const now = sortable(store.clock.now());
+    const due = oldest.filter(({ key }) => (key.at(-2) ?? '') <= now);
+    for (const { key, value } of due) {
+      try {
+        const size = await review(store, key, value as MirrorReview, keepDays);
+        if (size !== undefined) [blobs, bytes] = [blobs + 1, bytes + size];
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    reviewed += due.length;
+    after = due.at(-1)?.key;
+    if (due.length < limit) break;
+  }
+  return { reviewed, blobs, bytes, failures };
+}
+
+/** @returns the size of the object that was deleted, where one was */
+function review(
+  store: MirrorStore,
+  entry: Key,
+  subject: MirrorReview,
+  keepDays: number,
+): Promise<number | undefined> {
+  // When something was used is known to the day.
+  const keepMs = keepDays * dayMs + mirrorUseSeconds * 1000;
+  return subject.kind === 'manifest'
+    ? reviewOfManifest(store, entry, subject, keepMs)
+    : reviewOfBlob(store, entry, subject, keepMs);
+}
+
+async function reviewOfManifest(
+  { documents, clock }: MirrorStore,
+  entry: Key,
+  subject: MirrorReview,
+  keepMs: number,
+): Promise<undefined> {
+  const key = manifestKey(subject.upstream, subject.digest);
+  await documents.transact(async (transaction) => {
+    const [due, manifest] = await Promise.all([transaction.get(entry), read(transaction, key)]);
+    if (due === undefined) return;
+    transaction.delete(entry);
+    if (manifest === undefined) return;
+    const until = manifest.used + keepMs;
+    if (until > clock.now()) write(transaction, reviewKey(until), subject);
+    else transaction.delete(key);
+  });
+}
+
+async function reviewOfBlob(
+  store: MirrorStore,
+  entry: Key,
+  subject: MirrorReview,
+  keepMs: number,
+): Promise<number | undefined> {
+  const { upstream, digest } = subject;
+  const { documents, blobs, clock } = store;
+  const owner = newId();
+  const doomed = await documents.transact(async (transaction) => {
+    const [due, blob, lease] = await Promise.all([
+      transaction.get(entry),
+      read(transaction, blobKey(upstream, digest)),
+      read(transaction, leaseKey(upstream, digest)),
+    ]);
+    if (due === undefined) return undefined;
+    const now = clock.now();
+    const isHeld = lease !== undefined && lease.until > now && lease.owner !== owner;
+    const until = isHeld ? lease.until : (blob?.used ?? 0) + keepMs;
+    if (until > now) {
+      transaction.delete(entry);
+      write(transaction, reviewKey(until), subject);
+      return undefined;
+    }
+    // The entry stays until the object is gone, and so does the lease: who dies here is done after.
+    writeLease(transaction, upstream, digest, { owner, until: now + mirrorLeaseSeconds * 1000 });
+    if (blob !== undefined) transaction.delete(blobKey(upstream, digest));
+    return { blob };
+  });
+  if (doomed === undefined) return undefined;
+  const deleted = await deleteObject(blobs, subject, doomed.blob);
+  await documents.transact(async (transaction) => {
+    const lease = await read(transaction, leaseKey(upstream, digest));
+    transaction.delete(entry);
+    if (lease?.owner === owner) transaction.delete(leaseKey(upstream, digest));
+  });
+  return deleted;
+}
+
+/** Its very generation: what is written over it later stays. */
+async function deleteObject(
+  blobs: MirrorStore['blobs'],
+  { upstream, digest }: MirrorReview,
+  blob: MirroredBlob | undefined,
+): Promise<number | undefined> {
+  const name = blobObject(upstream, digest);
+  const object = blob ?? (await blobs.stat(name));
+  if (object === undefined) return undefined;
+  const isDeleted = await blobs.delete(name, { ifGeneration: object.generation });
+  return isDeleted ? object.size : undefined;
+}

@@ -1,0 +1,54 @@
+// Pieces handed from who has them to who takes them, one after another: the one never runs ahead of the other by more than a
+// piece.
+
+export class Handoff {
+  #piece: Buffer | undefined;
+  #isOver = false;
+  #error: unknown;
+  #changed: (() => void)[] = [];
+
+  /** Resolves when the piece before this one was taken. */
+  async put(piece: Buffer): Promise<void> {
+    while (this.#piece !== undefined && !this.#isOver) await this.#change();
+    if (this.#isOver) return;
+    this.#piece = piece;
+    this.#tell();
+  }
+
+  /** Resolves when all was taken. */
+  async end(): Promise<void> {
+    while (this.#piece !== undefined && !this.#isOver) await this.#change();
+    this.#isOver = true;
+    this.#tell();
+  }
+
+  /** Breaks off: who takes is thrown that, and who puts is not held up any more. */
+  fail(error: unknown): void {
+    this.#error ??= error;
+    this.#isOver = true;
+    this.#tell();
+  }
+
+  async *pieces(): AsyncGenerator<Buffer> {
+    for (;;) {
+      if (this.#error !== undefined) throw this.#error;
+      const piece = this.#piece;
+      if (piece !== undefined) {
+        this.#piece = undefined;
+        this.#tell();
+        yield piece;
+      } else if (this.#isOver) return;
+      else await this.#change();
+    }
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#changed.push(resolve));
+  }
+
+  #tell(): void {
+    const waiting = this.#changed;
+    this.#changed = [];
+    for (const goOn of waiting) goOn();
+  }
+}
