@@ -343,3 +343,23 @@ export const refreshTokenFederatedSeconds = 60 * 60;
 /** How long one key signs before a start on one machine replaces it, and how many there are: one signs, all verify. */
 export const signingKeyDays = 90;
 export const signingKeysMax = 2;
+
+/** Platforms that an index tells, kept for lists. */
+export const indexPlatformsMax = 20;
+
+/** Tags, manifests or repositories on one page for a browser. */
+export const pageRowsMax = 100;
+
+/** Tags of a repository up to which its page shows the newest first, for which all are read; of more it shows them by name. */
+export const tagsSortedMax = 500;
+
+/** Repositories that are looked through for a page of those that may be seen. */
+export const repositoriesLookedAtMax = 1000;
+
+/** Tags that are told of one manifest, in a list and on its own page. */
+export const tagsOfManifestMax = 4;
+export const tagsOfManifestPageMax = 100;
+
+/** Of a manifest's annotations: how many its page shows, and how much of each. */
+export const annotationsShownMax = 100;
+export const annotationCharactersMax = 500;

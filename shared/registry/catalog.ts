@@ -1,5 +1,6 @@
 // The catalog: the repositories of a location that the caller may see.
 
+import { repositoriesLookedAtMax } from '../oci/limits.ts';
 import { parseRepositoryName, projectOf, type RepositoryName } from '../oci/reference.ts';
 import type { Key } from '../ports/documents.ts';
 import { repositoriesOf, repositoryAt, repositoryKey } from './layout.ts';
@@ -36,6 +37,44 @@ export async function listRepositories(
     after = [...prefix, end];
   }
   return { entries: seen.slice(0, limit), more: seen.length > limit };
+}
+
+/**
+ * One page of the repositories whose names go on after a name, a project's or another's, by name in ASCII order. At most
+ * `repositoriesLookedAtMax` are looked at, however few of them may be seen.
+ * @param options.last the name to go on after
+ * @param options.visible whether the caller may see that repository
+ * @returns the page, and the name that the next one goes on after, where there may be one
+ */
+export async function listRepositoriesBelow(
+  { documents }: Pick<Store, 'documents'>,
+  location: string,
+  options: {
+    readonly name: string;
+    readonly limit: number;
+    readonly last: string | undefined;
+    readonly visible: (name: RepositoryName) => Promise<boolean>;
+  },
+): Promise<{ readonly entries: readonly RepositoryName[]; readonly next: string | undefined }> {
+  const { name: above, limit, last = '', visible } = options;
+  const prefix = repositoriesOf(location);
+  const start = `${above}/`;
+  const entries: RepositoryName[] = [];
+  // Mostly there is nothing below, which one read tells.
+  let batchSize = 1;
+  let after = last > start ? last : start;
+  for (let looked = 0; looked < repositoriesLookedAtMax; looked += batchSize, batchSize = 100) {
+    const batch = await documents.names({ prefix, after: [...prefix, after], limit: batchSize });
+    for (const text of batch) {
+      const name = parseRepositoryName(text);
+      if (!text.startsWith(start) || name === undefined) return { entries, next: undefined };
+      if (entries.length === limit) return { entries, next: after };
+      if (await visible(name)) entries.push(name);
+      after = text;
+    }
+    if (batch.length < batchSize) return { entries, next: undefined };
+  }
+  return { entries, next: after };
 }
 
 /**

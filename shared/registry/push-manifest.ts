@@ -13,7 +13,7 @@ import {
 } from '../oci/manifest.ts';
 import type { Reference, Tag } from '../oci/reference.ts';
 import type { Transaction } from '../ports/documents.ts';
-import { type Described, readConfig } from './config.ts';
+import { type Described, platformsOf, readConfig } from './config.ts';
 import {
   blobManifestKey,
   linkKey,
@@ -142,7 +142,7 @@ async function planManifest(
   },
 ): Promise<() => void> {
   const { digest, manifest, bytes, large, config, now } = pushed;
-  await checkNamed(transaction, repository, manifest, large ? digest : undefined);
+  const images = await checkNamed(transaction, repository, manifest, large ? digest : undefined);
   const named = blobsOf(manifest);
   const blobs = [...named.map((blob) => blob.digest), ...(large ? [digest] : [])];
   const children = childrenOf(manifest).map((child) => child.digest);
@@ -154,7 +154,10 @@ async function planManifest(
     if (config === undefined) throw new ConfigUnread();
     const record = { mediaType, size, blobs, children, subject, bytes: large ? undefined : bytes };
     write(transaction, manifestKey(repository, digest), record);
-    const summary = { mediaType, size, imageSize, uploaded: now, artifactType, subject, ...config };
+    const summary = {
+      ...{ mediaType, size, imageSize, uploaded: now, artifactType, subject },
+      ...{ platforms: platformsOf(manifest), images: together(images), ...config },
+    };
     write(transaction, summaryKey(repository, digest), summary);
     for (const blob of blobs) write(transaction, blobManifestKey(repository, blob, digest), edge);
     for (const child of children) write(transaction, parentKey(repository, child, digest), edge);
@@ -167,13 +170,14 @@ async function planManifest(
 /**
  * "A registry MAY reject a manifest … with descriptors … that reference a manifest or blob that does
  * not exist": Berth does, so that what was pushed can be pulled. A missing subject is accepted.
+ * @returns what is known of the manifests it names
  */
 async function checkNamed(
   transaction: Transaction,
   repository: Repository,
   manifest: Manifest,
   itself: Digest | undefined,
-): Promise<void> {
+): Promise<readonly ManifestSummary[]> {
   const blobs = requiredBlobs(manifest);
   const children = childrenOf(manifest);
   const keys = [
@@ -192,11 +196,21 @@ async function checkNamed(
   // Its own bytes were stored a moment ago; a DELETE of that blob came between. The client pushes again.
   if (itself !== undefined && found.at(-1) === undefined) throw namedUnknown(repository, [itself]);
   const wrong = named.find((descriptor, at) => found[at]?.size !== descriptor.size);
-  if (wrong === undefined) return;
+  if (wrong === undefined) {
+    return found.slice(blobs.length, named.length) as readonly ManifestSummary[];
+  }
   throw new RegistryError('MANIFEST_INVALID', {
     message: `manifest invalid: it gives ${wrong.digest} the size ${wrong.size}, which is not what the repository holds`,
     detail: { digest: wrong.digest, size: wrong.size },
   });
+}
+
+/** What an index's images are together, which lists show of it. */
+function together(images: readonly ManifestSummary[]): ManifestSummary['images'] {
+  if (images.length === 0) return undefined;
+  const size = images.reduce((sum, one) => sum + one.imageSize + (one.images?.size ?? 0), 0);
+  const times = images.flatMap((one) => one.created ?? one.images?.created ?? []);
+  return { size, created: times.length === 0 ? undefined : Math.max(...times) };
 }
 
 function checkedDigest(bytes: Uint8Array, reference: Reference): Digest {

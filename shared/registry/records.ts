@@ -47,6 +47,10 @@ export type ManifestSummary = {
   readonly created?: number | undefined;
   /** `os/architecture`, with the variant when there is one. */
   readonly platform?: string | undefined;
+  /** Those of an index's images, as the index tells them; the first `indexPlatformsMax`. */
+  readonly platforms?: readonly string[] | undefined;
+  /** Of an index: its images' sizes together, and when the newest that tells it was built. */
+  readonly images?: { readonly size: number; readonly created?: number | undefined } | undefined;
   readonly artifactType?: string | undefined;
   readonly subject?: Digest | undefined;
 };
