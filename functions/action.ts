@@ -6,6 +6,7 @@ import type { HttpRequest } from '#shared/http/request.ts';
 import { type Digest, parseDigest } from '#shared/oci/digest.ts';
 import { type ErrorCode, RegistryError } from '#shared/oci/errors.ts';
 import { parseReference, type Reference } from '#shared/oci/reference.ts';
+import type { WebAddress } from '#shared/oci/web-address.ts';
 import type { Repository } from '#shared/registry/layout.ts';
 import type { Services } from './services.ts';
 
@@ -28,8 +29,14 @@ export interface ProjectRequest extends ActionRequest {
   readonly project: string;
 }
 
+/** A request for the page of what has a name. */
+export interface PageRequest extends RepositoryRequest {
+  readonly page: WebAddress;
+}
+
 export type Action = (request: ActionRequest, services: Services) => Promise<Reply>;
 export type RepositoryAction = (request: RepositoryRequest, services: Services) => Promise<Reply>;
+export type PageAction = (request: PageRequest, services: Services) => Promise<Reply>;
 export type ProjectAction = (request: ProjectRequest, services: Services) => Promise<Reply>;
 
 /**

@@ -1,14 +1,19 @@
 // Every action of the route table, by its name there, and loaded when it is first asked for: a function that starts
 // does not wait for the code of the others.
 
-import type { Action, ProjectAction, RepositoryAction } from './action.ts';
+import type { Action, PageAction, ProjectAction, RepositoryAction } from './action.ts';
 import { type ActionName, type Route, routesOf, type ServedRoute } from './routes.ts';
 
 /** Actions of routes that name a repository. */
 type RepositoryActionName = Extract<ServedRoute, { path: `${string}{name}${string}` }>['run'];
 /** Actions of routes that name a project. */
 type ProjectActionName = Extract<ServedRoute, { path: `${string}{project}${string}` }>['run'];
-type PlainActionName = Exclude<ActionName, RepositoryActionName | ProjectActionName>;
+/** Actions of routes that are a page. */
+type PageActionName = Extract<ServedRoute, { path: `${string}{page}${string}` }>['run'];
+type PlainActionName = Exclude<
+  ActionName,
+  RepositoryActionName | ProjectActionName | PageActionName
+>;
 
 /** An action of a route that names neither a repository nor a project. */
 export const plainAction = loadedOnce<Action>({
@@ -23,6 +28,7 @@ export const plainAction = loadedOnce<Action>({
   'admin/openapi': async () => (await import('./admin/openapi.ts')).openapi,
   'admin/whoami': async () => (await import('./admin/whoami.ts')).whoami,
   'admin/list-projects': async () => (await import('./admin/list-projects.ts')).listProjects,
+  'console/home': async () => (await import('./console/home.ts')).home,
   'events/relay': async () => (await import('./events/relay.ts')).relay,
   'events/sweep': async () => (await import('./events/sweep.ts')).sweep,
   'collector/collect': async () => (await import('./collector/collect.ts')).collect,
@@ -62,6 +68,16 @@ export const projectAction = loadedOnce<ProjectAction>({
   'admin/list-audit': async () => (await import('./admin/list-audit.ts')).listAudit,
 } satisfies Record<ProjectActionName, () => Promise<ProjectAction>>);
 
+/** An action of a route that is the page of what has a name. */
+export const pageAction = loadedOnce<PageAction>({
+  'console/page': async () => (await import('./console/page.ts')).page,
+} satisfies Record<PageActionName, () => Promise<PageAction>>);
+
+/** Whether a route is the page of what has a name. */
+export function namesPage({ path }: Route): boolean {
+  return path.includes('{page}');
+}
+
 /** Whether a route names a project. */
 export function namesProject({ path }: Route): boolean {
   return path.includes('{project}');
@@ -80,6 +96,7 @@ export async function loadActions(functions?: readonly string[]): Promise<void> 
   await Promise.all<unknown>(
     routesOf(functions).map((route) => {
       if (namesProject(route)) return projectAction(route.run);
+      if (namesPage(route)) return pageAction(route.run);
       return (namesRepository(route) ? repositoryAction : plainAction)(route.run);
     }),
   );

@@ -12,6 +12,8 @@ export interface Route {
   /** `function/action`: the folder and the file that answer. */
   readonly run: string;
   readonly needs: Need;
+  /** A page for a person: to who does not ask for one as a browser does there is nothing at the path. */
+  readonly accepts?: 'text/html';
   /** What it changes, for the audit. Each that needs push, delete or administer, and is not a read, has one. */
   readonly audits?: RoutedChange;
 }
@@ -301,6 +303,23 @@ export const routes = [
     path: '/metrics',
     run: 'operator/metrics',
     needs: 'operate',
+  },
+  {
+    id: 'home',
+    methods: ['GET', 'HEAD'],
+    path: '/',
+    run: 'console/home',
+    needs: 'nothing',
+    accepts: 'text/html',
+  },
+  // The last of all, since an image's name is its address: what the registry itself has is not hidden by it.
+  {
+    id: 'page',
+    methods: ['GET', 'HEAD'],
+    path: '/{page}',
+    run: 'console/page',
+    needs: 'pull',
+    accepts: 'text/html',
   },
 ] as const satisfies readonly Route[];
 

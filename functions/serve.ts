@@ -1,11 +1,12 @@
 // The one pipeline: parse → match the route → authorise → act → write the reply. The one catch for requests.
 
 import { randomUUID } from 'node:crypto';
-import { authorise, type Target } from '#shared/auth/access.ts';
+import { authorise, type Need, type Target } from '#shared/auth/access.ts';
 import { Denied } from '#shared/auth/challenge.ts';
 import { pathOfProject } from '#shared/auth/grant.ts';
 import { isProject } from '#shared/auth/names.ts';
 import { clientAddress } from '#shared/http/address.ts';
+import { refuseFromElsewhere } from '#shared/http/browser.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
 import {
@@ -18,12 +19,15 @@ import { createRouter } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
 import { parseRepositoryName, projectOf, type RepositoryName } from '#shared/oci/reference.ts';
+import { parseWebAddress, projectAt, type WebAddress } from '#shared/oci/web-address.ts';
 import { StoreFull } from '#shared/ports/store-full.ts';
 import { repositoryAt } from '#shared/registry/layout.ts';
 import type { Action } from './action.ts';
 import {
+  namesPage,
   namesProject,
   namesRepository,
+  pageAction,
   plainAction,
   projectAction,
   repositoryAction,
@@ -48,7 +52,7 @@ export function serve(
       response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
       const reply = await answer(services, match, exchange).catch((error: unknown) => {
         exchange.error = error;
-        return failure(services, error, exchange);
+        return failureOf(services, error, exchange);
       });
       exchange.actor = reply.actor ?? exchange.actor;
       audit(services, exchange, reply);
@@ -113,14 +117,15 @@ async function answer(
   const { message, address } = exchange;
   const request = parseRequest(message, { address, beforeBody: () => goOn(exchange) });
   exchange.request = request;
-  const { route, params } = match(request.method, request.path);
+  const { route, params } = match(request.method, request.path, request.headers);
   exchange.route = route.id;
   exchange.matched = { route, params };
+  refuseFromElsewhere(request);
   const target = targetOf(route, params);
   const { name, project = name && projectOf(name) } = target;
   if (name !== undefined) exchange.name = name;
   if (project !== undefined) exchange.project = project;
-  const authorised = () => authorise(services, request, route.needs, target);
+  const authorised = () => authorise(services, request, needOf(route, target), target);
   const access = await authorised();
   exchange.actor = access.by;
   const body = route.needs === 'administer' ? checkedAfter(request.body, authorised) : request.body;
@@ -135,6 +140,16 @@ function checkedAfter(body: RequestBody, authorised: () => Promise<unknown>): Re
     return read;
   };
   return { ...body, bytes };
+}
+
+/** What a route is about, and the page that it is. */
+interface RouteTarget extends Target {
+  readonly address?: WebAddress;
+}
+
+/** Of a project's page each is shown what he may pull: there is no right to the project itself. */
+function needOf(route: Route, { address }: RouteTarget): Need {
+  return address !== undefined && projectAt(address) !== undefined ? 'nothing' : route.needs;
 }
 
 /** Before the answer goes out: what was done is done, whether the client waits for it or not. */
@@ -157,16 +172,30 @@ async function act(
   services: Services,
   { run }: ServedRoute,
   request: Parameters<Action>[0],
-  { name, project }: Target,
+  { name, project, address }: RouteTarget,
 ): Promise<Reply> {
   if (project !== undefined) return (await projectAction(run))({ ...request, project }, services);
   if (name === undefined) return (await plainAction(run))(request, services);
   const repository = repositoryAt(services.locationOf(request.host), name);
+  if (address !== undefined) {
+    return (await pageAction(run))({ ...request, repository, page: address }, services);
+  }
   return (await repositoryAction(run))({ ...request, repository }, services);
 }
 
+/** What cannot be a name is to a person what is not there. */
+function requireAddress(text: string): WebAddress {
+  const address = parseWebAddress(text);
+  if (address !== undefined) return address;
+  throw new RegistryError('NAME_UNKNOWN', { message: 'there is nothing at this address' });
+}
+
 /** @throws RegistryError NAME_INVALID when what stands for a name or a project cannot be one */
-function targetOf(route: Route, params: Readonly<Record<string, string>>): Target {
+function targetOf(route: Route, params: Readonly<Record<string, string>>): RouteTarget {
+  if (namesPage(route)) {
+    const address = requireAddress(params['page'] ?? '');
+    return { name: address.name, address };
+  }
   if (namesProject(route)) return { project: requireProject(params['project'] ?? '') };
   return namesRepository(route) ? { name: requireName(params['name'] ?? '') } : {};
 }
@@ -189,6 +218,15 @@ function requireName(text: string): RepositoryName {
     message: `not a repository's name: lower-case letters and digits, separated by . _ - and /, at most ${nameCharactersMax} characters`,
     detail: { name: text.slice(0, nameCharactersMax) },
   });
+}
+
+/** As a program reads it, or as a page to who asked for one. */
+async function failureOf(services: Services, error: unknown, exchange: Exchange): Promise<Reply> {
+  const reply = failure(services, error, exchange);
+  const { request, matched } = exchange;
+  if (request === undefined || matched?.route.accepts === undefined) return reply;
+  const { failurePage } = await import('./console/failure.ts');
+  return failurePage(reply, request);
 }
 
 function failure(services: Services, error: unknown, { id, message }: Exchange): Reply {

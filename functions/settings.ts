@@ -17,7 +17,7 @@ import { type TargetName, targetNames } from './targets.ts';
 
 /** The functions that answer for one another, and so have one and the same privilege. */
 const readers = ['manifests', 'blobs', 'discovery'] as const;
-const serving = ['token', ...readers, 'uploads', 'admin'] as const;
+const serving = ['token', ...readers, 'uploads', 'admin', 'console'] as const;
 const storing = [...readers, 'uploads', 'collector'] as const;
 
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9().-][a-z0-9().:_-]*$/, 'must be an id'));

@@ -20,6 +20,8 @@ export const targets = {
   uploads: { host: 'streaming', serves: ['uploads'] },
   // Its bodies are JSON, which the framework would answer for by itself where they are none.
   admin: { host: 'streaming', serves: ['admin'] },
+  // What people see in a browser.
+  console: { host: 'framework', serves: ['console'] },
   // No client reaches these: a trigger and a schedule do.
   events: { host: 'framework', serves: ['events'] },
   collector: { host: 'framework', serves: ['collector'] },

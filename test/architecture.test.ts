@@ -63,6 +63,8 @@ const packageHomes: Record<string, readonly string[]> = {
   'hash-wasm': ['shared/oci', 'shared/google'],
   jose: ['shared/auth', 'infra'],
   oauth4webapi: ['shared/auth'],
+  preact: ['functions'],
+  'preact-render-to-string': ['functions'],
   'prom-client': ['infra'],
   valibot: ['shared', 'shared/oci', 'shared/auth', 'shared/registry', 'functions', 'infra'],
 };
@@ -170,6 +172,7 @@ describe('a function that starts', () => {
     manifests: 'framework',
     blobs: 'framework',
     discovery: 'framework',
+    console: 'framework',
     uploads: 'streaming',
     admin: 'streaming',
   };

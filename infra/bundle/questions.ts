@@ -26,7 +26,7 @@ interface Answer {
 type Ask = (
   method: string,
   path: string,
-  options?: { readonly type?: string; readonly body?: string | Buffer },
+  options?: { readonly type?: string; readonly body?: string | Buffer; readonly accept?: string },
 ) => Promise<Answer>;
 
 /**
@@ -45,6 +45,7 @@ export async function askAll(
   else if (name === 'events') await askEvents(ask);
   else if (name === 'admin') await askAdmin(ask);
   else if (name === 'collector') await ask('POST', '/');
+  else if (name === 'console') await askPages(ask);
   else await askReads(ask);
   return undefined;
 }
@@ -94,6 +95,13 @@ async function askAdmin(ask: Ask): Promise<void> {
   await ask('GET', `${at}/audit`);
 }
 
+/** With nothing stored there is nothing to be shown, but for what is always there. */
+async function askPages(ask: Ask): Promise<void> {
+  for (const path of ['/', '/project', '/project/image', '/project/image:latest']) {
+    await ask('GET', path, { accept: 'text/html' });
+  }
+}
+
 async function askEvents(ask: Ask): Promise<void> {
   await ask('POST', '/');
   await ask('POST', '/sweep');
@@ -101,12 +109,13 @@ async function askEvents(ask: Ask): Promise<void> {
 
 /** Asks in the name of one host, wherever a function runs: tokens are a host's. */
 function asking(port: number, authorization: string): Ask {
-  return async (method, path, { type, body = '' } = {}) => {
+  return async (method, path, { type, accept, body = '' } = {}) => {
     const headers = {
       Host: 'registry.example',
       Authorization: authorization,
       'Content-Length': Buffer.byteLength(body),
       ...(type === undefined ? {} : { 'Content-Type': type }),
+      ...(accept === undefined ? {} : { Accept: accept }),
     };
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       request({ host: '127.0.0.1', port, method, path, headers, agent: false }, resolve)

@@ -1,13 +1,23 @@
 // From a method and a path to a route. A repository's name holds slashes, so it is what stands before the
 // part that names the kind of thing: the last one decides.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { RegistryError } from '../oci/errors.ts';
+import { asksForPage } from './browser.ts';
 
 export interface RoutePattern {
   readonly methods: readonly string[];
-  /** `{name}` stands for one or more segments, any other `{…}` for one. */
+  /**
+   * `{name}` stands for one or more segments, any other `{…}` for one; `{page}` for a whole path that does not begin with
+   * one of the {@link reservedSegments}.
+   */
   readonly path: string;
+  /** A page for a person: to who does not ask for one as a browser does there is nothing at the path. */
+  readonly accepts?: 'text/html';
 }
+
+/** First segments of paths that are the registry's own. What a repository is called, whose name begins so, has no page. */
+export const reservedSegments = ['v2', 'api', '.well-known', 'healthz', 'readyz', 'metrics'];
 
 export interface Match<R> {
   readonly route: R;
@@ -18,13 +28,14 @@ export interface Match<R> {
 /** Compiles a table of routes, in order of precedence. */
 export function createRouter<R extends RoutePattern>(
   routes: readonly R[],
-): (method: string, path: string) => Match<R> {
+): (method: string, path: string, headers?: IncomingHttpHeaders) => Match<R> {
   const compiled = routes.map((route) => ({ route, pattern: pathPattern(route.path) }));
-  return (method, path) => {
+  return (method, path, headers = {}) => {
     // No name, tag or digest needs percent-encoding; some clients encode the colon of a digest.
     const plain = path.replace(/%3a/gi, ':');
     const allowed: string[] = [];
     for (const { route, pattern } of compiled) {
+      if (route.accepts !== undefined && !asksForPage(headers)) continue;
       const match = pattern.exec(plain);
       if (match === null) continue;
       if (route.methods.includes(method)) return { route, params: { ...match.groups } };
@@ -38,9 +49,16 @@ export function createRouter<R extends RoutePattern>(
 export function pathPattern(path: string): RegExp {
   const source = path
     .replace(/[.]/g, '\\$&')
-    .replace(/\{(\w+)\}/g, (_, name) => (name === 'name' ? '(?<name>.+)' : `(?<${name}>[^/]+)`));
+    .replace(/\{(\w+)\}/g, (_, name) => parameterPattern(name));
   return new RegExp(`^${source}$`);
 }
+
+function parameterPattern(name: string): string {
+  if (name === 'name') return '(?<name>.+)';
+  return name === 'page' ? `(?<page>(?!${reserved}).+)` : `(?<${name}>[^/]+)`;
+}
+
+const reserved = `(?:${reservedSegments.map((one) => one.replace('.', '\\.')).join('|')})(?:/|$)`;
 
 function methodUnknown(method: string, allowed: readonly string[]): RegistryError {
   const allow = [...new Set(allowed)].join(', ');

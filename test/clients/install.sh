@@ -11,6 +11,7 @@ command -v docker >/dev/null 2>&1 || missing="$missing docker-cli"
 command -v containerd >/dev/null 2>&1 && command -v ctr >/dev/null 2>&1 || missing="$missing containerd"
 command -v podman >/dev/null 2>&1 || missing="$missing podman"
 command -v buildah >/dev/null 2>&1 || missing="$missing buildah"
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 # The front that ends TLS, and what makes its certificate.
 command -v nghttpx >/dev/null 2>&1 || missing="$missing nghttp2-proxy"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"

@@ -67,6 +67,17 @@ export const costs = {
     cold: { documentCall: 2, documentRead: 4 },
   },
 
+  'page of 10 tags': {
+    request: 'the page of an image with 10 tags on 1 manifest',
+    // The tags; all manifests, up to a page of them; and whether there is a repository below.
+    cold: { documentCall: 3, documentRead: 12 },
+  },
+  'page of a tag': {
+    request: 'the page of a tag',
+    // Where it points; then the manifest, its summary, and its tags.
+    cold: { documentCall: 4, documentRead: 4 },
+  },
+
   'upload POST': { request: 'upload POST', cold: free },
   'upload PATCH': {
     request: 'upload PATCH',

@@ -117,6 +117,16 @@ export const requests: Readonly<Record<CostName, Request>> = {
     return ask(200, 'GET', `/v2/${name}/referrers/${subject.digest}`);
   }),
 
+  'page of 10 tags': reads(async (other) => {
+    const { name, manifest } = await pushedImage(other);
+    for (let at = 2; at <= 10; at += 1) await putManifest(other, name, `v${at}`, manifest);
+    return ask(200, 'GET', `/${name}`, { headers: { accept: 'text/html' } });
+  }),
+  'page of a tag': reads(async (other) => {
+    const { name } = await pushedImage(other);
+    return ask(200, 'GET', `/${name}:v1`, { headers: { accept: 'text/html' } });
+  }),
+
   'upload POST': changes(async () => ask(202, 'POST', `/v2/${newName()}/blobs/uploads/`)),
   'upload PATCH': changes(async (other) => {
     const location = await opened(other, newName());

@@ -129,6 +129,12 @@ function requestOf(body: Buffer, type: string | undefined): Parameters<typeof is
     ...(type === undefined ? {} : { 'content-type': type }),
   };
   const refuse = async () => false;
-  const access = { by: 'anonymous', identity: nobody, may: refuse, couldDo: refuse };
+  const access = {
+    by: 'anonymous',
+    identity: nobody,
+    may: refuse,
+    couldDo: refuse,
+    couldSeeSome: refuse,
+  };
   return { ...parseRequest(message), params: {}, access, requestId: 'hostile' };
 }

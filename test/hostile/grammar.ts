@@ -76,6 +76,7 @@ function requestOf(random: Random, subject: Subject): Request {
   ]);
   const authorization = sound() ? soundAuthorization(random, subject) : undefined;
   if (authorization !== undefined) request.headers.push(['Authorization', authorization]);
+  if (route.accepts !== undefined && sound()) request.headers.push(['Accept', route.accepts]);
   while (!sound()) request.headers.push(hostileHeaders(random, subject));
   return request;
 }
@@ -89,6 +90,7 @@ function pathOf(
 ): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, parameter: string) => {
     if (parameter === 'name') return nameOf(random, subject, request, sound());
+    if (parameter === 'page') return pageOf(random, subject, request, sound);
     if (parameter === 'digest') return values.digest(random, subject, sound());
     if (parameter === 'reference') return values.reference(random, subject, sound());
     if (parameter === 'project') return sound() ? random.pick(administered) : hostileText(random);
@@ -119,6 +121,13 @@ function nameOf(random: Random, subject: Subject, { method }: Request, sound: bo
 function ownAddress({ sessions }: Subject, { query }: Request): string | undefined {
   const [[, state] = ['', '']] = query;
   return sessions.find((address) => address.endsWith(`_state=${state}`))?.split('?', 1)[0];
+}
+
+/** An address of a page: a name, and perhaps a tag or a digest. */
+function pageOf(random: Random, subject: Subject, request: Request, sound: () => boolean): string {
+  const name = nameOf(random, subject, request, sound());
+  const reference = values.reference(random, subject, sound());
+  return random.pick([name, `${name}:${reference}`, `${name}@${reference}`]);
 }
 
 interface Particular {

@@ -29,6 +29,12 @@ describe('a target', () => {
       get('/v2/_catalog', 200),
       { method: 'POST', path: '/v2/a/image/blobs/uploads/', expect: { status: 404 } },
     ],
+    console: [
+      { ...get('/a/image', 200), headers: { accept: 'text/html' } },
+      { ...get('/', 200), headers: { accept: 'text/html' } },
+      get('/a/image', 404),
+      get('/v2/', 404),
+    ],
   };
   for (const [target, calls] of Object.entries(own)) {
     it(`${target} answers its own routes, and ends when it is told to`, async () => {

@@ -5,6 +5,7 @@ import '#test/api/admin.test.ts';
 import '#test/api/collect.test.ts';
 import '#test/api/discovery.test.ts';
 import '#test/api/management.test.ts';
+import '#test/api/pages.test.ts';
 import '#test/api/pull.test.ts';
 import '#test/api/push-blobs.test.ts';
 import '#test/api/push-manifests.test.ts';

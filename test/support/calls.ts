@@ -222,7 +222,7 @@ function check({ method, path, expect }: Call, answer: Answer): void {
   }
   const contentType = answer.headers['content-type'] ?? '';
   // What is not for clients is in other forms than the specification's.
-  const isPlain = !path.startsWith('/v2') && contentType.startsWith('text/plain');
+  const isPlain = !/^\/v2(\/|$)/.test(path) && /^text\/(plain|html);/.test(contentType);
   // "The registry SHOULD NOT include parameters on the Content-Type header."
   if (!isPlain) assert.doesNotMatch(contentType, /;/, 'Content-Type');
   if (method === 'HEAD') assert.equal(answer.body.length, 0, 'a HEAD has no body');

@@ -41,7 +41,7 @@ const interchangeable = ['manifests', 'blobs', 'discovery'];
 
 /** functions-framework, with each function as a target of its own; beside it those that it cannot take. */
 export const framework: Host = async (services) => {
-  const targets = ['token', ...interchangeable].map((target) => {
+  const targets = ['token', 'console', ...interchangeable].map((target) => {
     registerFunction(target, async () => services);
     return [target, getTestServer(target)] as const;
   });
@@ -78,10 +78,10 @@ export const framework: Host = async (services) => {
 };
 
 /** The function whose path it is, whatever the method. */
-function targetOf({ method = '', url = '' }: IncomingMessage): string {
+function targetOf({ method = '', url = '', headers }: IncomingMessage): string {
   const match = createRouter(routes.map((route) => ({ ...route, methods: [method] })));
   try {
-    return functionOf(match(method, url.split('?', 1)[0] ?? '').route);
+    return functionOf(match(method, url.split('?', 1)[0] ?? '', headers).route);
   } catch {
     return 'manifests';
   }

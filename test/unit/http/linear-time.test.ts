@@ -8,6 +8,7 @@ import { routes } from '#functions/routes.ts';
 import { readSettings } from '#infra/local/settings.ts';
 import { parseBasic } from '#shared/auth/credentials.ts';
 import { parseScopes } from '#shared/auth/scope.ts';
+import { asksForPage } from '#shared/http/browser.ts';
 import { isFresh } from '#shared/http/conditional.ts';
 import { parsePage } from '#shared/http/pagination.ts';
 import { createRouter } from '#shared/http/router.ts';
@@ -16,6 +17,7 @@ import { parseManifest } from '#shared/oci/manifest.ts';
 import { parseContentType } from '#shared/oci/media-types.ts';
 import { parseContentRange, parseRange } from '#shared/oci/range.ts';
 import { parseReference, parseRepositoryName, parseTag } from '#shared/oci/reference.ts';
+import { parseWebAddress } from '#shared/oci/web-address.ts';
 
 const deadlineMs = 10_000;
 const length = 400_000;
@@ -71,6 +73,8 @@ const parsers: Record<string, (text: string) => unknown> = {
   parseTag,
   parseDigest,
   parseReference,
+  parseWebAddress,
+  asksForPage: (accept) => asksForPage({ accept }),
   parseRange: (text) => parseRange(text, 1000),
   parseContentRange,
   parseContentType,
@@ -82,6 +86,9 @@ const parsers: Record<string, (text: string) => unknown> = {
     for (const path of [`/v2/${text}`, `/v2/${text}/manifests/`, `/v2/a/blobs/uploads/${text}/`]) {
       assert.throws(() => match('GET', path));
     }
+  },
+  'the router, of pages': (text) => {
+    for (const path of [`/${text}`, `/v2x/${text}`]) match('GET', path, { accept: 'text/html' });
   },
   'If-None-Match': (text) => isFresh({ 'if-none-match': text }, digestOf(Buffer.alloc(0))),
   BERTH_ANONYMOUS_PULL: (text) => readSettings({ BERTH_ANONYMOUS_PULL: text }),

@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { routes } from '#functions/routes.ts';
-import { createRouter } from '#shared/http/router.ts';
+import { routes as all, type Route } from '#functions/routes.ts';
+import { createRouter, reservedSegments } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { parseRepositoryName } from '#shared/oci/reference.ts';
 
-const match = createRouter(routes);
+const match = createRouter(all);
+/** Those that there are for every client. */
+const routes = all.filter((route: Route) => route.accepts === undefined);
 const digest = `sha256:${'ab'.repeat(32)}`;
 
 /** What stands for each `{…}` beside the name. */
@@ -167,6 +169,74 @@ describe('the router over the route table', () => {
         assert.equal(refusalOf('GET', text).code, 'NAME_UNKNOWN');
       }),
     );
+  });
+});
+
+describe('pages, in the router', () => {
+  const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+  const runOf = (method: string, path: string) => match(method, path, browser).route.run;
+
+  it('are found by who asks for one, whatever the name', () => {
+    assert.equal(runOf('GET', '/'), 'console/home');
+    for (const path of [
+      '/p',
+      '/p/i',
+      '/p/i:v1',
+      `/p/i@${digest}`,
+      '/example.com:p',
+      '/v2x',
+      '/a/v2/',
+      '/%20',
+    ]) {
+      for (const method of ['GET', 'HEAD']) assert.equal(runOf(method, path), 'console/page', path);
+    }
+    assert.equal(match('GET', '/p/i%3Av1', browser).params['page'], 'p/i:v1');
+  });
+
+  it('hide no other route, and nothing that begins as one does', () => {
+    for (const { path } of routes) assert.ok(reservedSegments.includes(path.split('/')[1] ?? ''));
+    fc.assert(
+      fc.property(anyName, fc.constantFrom(...routes), fc.nat(11), (name, route, nth) => {
+        const { path } = fill(route.path, name, nth);
+        for (const method of route.methods) {
+          assert.deepEqual(match(method, path, browser), match(method, path));
+        }
+      }),
+    );
+    for (const path of [
+      '/v2/a',
+      '/v2//',
+      '/api',
+      '/api/v2/x',
+      '/metrics/x',
+      '/.well-known/x',
+      '/healthz/',
+    ]) {
+      for (const method of ['GET', 'POST']) {
+        assert.throws(() => match(method, path, browser), { code: 'NAME_UNKNOWN' }, path);
+      }
+    }
+  });
+
+  it('are not there for who does not ask for one', () => {
+    for (const accept of [
+      undefined,
+      '',
+      '*/*',
+      'application/json',
+      'text/*',
+      'text/html;q=0',
+      'x/text/html',
+    ]) {
+      for (const path of ['/', '/p/i']) {
+        for (const method of ['GET', 'POST']) {
+          const headers = accept === undefined ? {} : { accept };
+          assert.throws(() => match(method, path, headers), { code: 'NAME_UNKNOWN', status: 404 });
+        }
+      }
+    }
+    const framed = { ...browser, 'sec-fetch-dest': 'iframe' };
+    assert.throws(() => match('GET', '/p/i', framed), { code: 'NAME_UNKNOWN' });
   });
 });
 
