@@ -4,7 +4,7 @@
 // whatever it holds. Names of elements and attributes are never anybody's.
 
 import { createHash } from 'node:crypto';
-import { type ComponentChildren, h } from 'preact';
+import { type Attributes, type ComponentChildren, h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { isFresh } from '#shared/http/conditional.ts';
 import type { Reply, ReplyHeaders } from '#shared/http/reply.ts';
@@ -80,7 +80,7 @@ export function failureReply(
 }
 
 /** A link inside the registry. Its path is made of valid names alone. */
-export function link(path: string, text: Content, attributes: object = {}): Content {
+export function link(path: string, text: Content, attributes: Attributes = {}): Content {
   return h('a', { href: path, rel: 'noreferrer', ...attributes }, text);
 }
 

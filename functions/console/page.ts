@@ -19,7 +19,10 @@ export const page: PageAction = async (request, services) => {
   requireLogin(request);
   const { page: address, host, repository } = request;
   const path = pathOfAddress(address);
-  const content = await contentOf(request, services);
+  // Of who may see nothing nothing is looked up, so that the time that takes tells nothing.
+  const content = (await request.access.couldSeeSome(repository.project))
+    ? await contentOf(request, services)
+    : undefined;
   if (content === undefined) throw nothingHere(request);
   return pageReply(request, {
     title: `${path.slice(1)}: ${host}`,

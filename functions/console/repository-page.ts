@@ -1,6 +1,6 @@
 // A repository's page: its tags, what has none, and the repositories below; so, too, a project's.
 
-import { Fragment, h } from 'preact';
+import { h } from 'preact';
 import type { Digest } from '#shared/oci/digest.ts';
 import { pageRowsMax, tagsOfManifestMax } from '#shared/oci/limits.ts';
 import type { RepositoryName } from '#shared/oci/reference.ts';
@@ -199,8 +199,7 @@ function platformOrKind(summary: ManifestLine['summary']): Content {
 function manifestColumn(name: RepositoryName): Column<ManifestLine> {
   return {
     label: 'Digest',
-    cell: ({ digest }) =>
-      h(Fragment, null, digestCode(digest), ' ', link(`/${name}@${digest}`, 'Details')),
+    cell: ({ digest }) => [digestCode(digest), ' ', link(`/${name}@${digest}`, 'Details')],
   };
 }
 

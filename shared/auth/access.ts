@@ -14,7 +14,7 @@ import {
   parseBearer,
 } from './credentials.ts';
 import { type Identity, nobody } from './identity.ts';
-import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
+import { actionsOf, isOperator, isOwner, mayList, maySeeSome } from './policy.ts';
 import { principalName } from './principal.ts';
 import type { RequestRates } from './request-rates.ts';
 import type { Revocations } from './revocations.ts';
@@ -69,6 +69,8 @@ export interface Access {
   may(action: Action, name: RepositoryName): Promise<boolean>;
   /** Whether the principal may do it, whatever its token was asked for. */
   couldDo(action: Action, name: RepositoryName): Promise<boolean>;
+  /** Whether there may be something in a project that the principal may pull. */
+  couldSeeSome(project: string): Promise<boolean>;
 }
 
 /**
@@ -241,7 +243,12 @@ function accessByToken(
 function accessOf(services: AccessServices, request: HttpRequest, identity: Identity): Access {
   const may = (action: Action, name: RepositoryName) =>
     allows(services, request, identity, action, { name });
-  return { identity, by: principalName(identity.principal), may, couldDo: may };
+  const couldSeeSome = async (project: string) =>
+    maySeeSome(
+      await services.authority.standing(project, identity, request.host),
+      identity.principal,
+    );
+  return { identity, by: principalName(identity.principal), may, couldDo: may, couldSeeSome };
 }
 
 async function allows(

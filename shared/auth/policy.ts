@@ -61,6 +61,11 @@ export function roleIn(standing: Standing, principal: Principal): Role | undefin
   return (['owner', 'writer', 'reader'] as const).find((role) => roles.includes(role));
 }
 
+/** Whether there may be something in the project that a principal may pull: it has a role somewhere, or anyone has. */
+export function maySeeSome(standing: Standing, principal: Principal): boolean {
+  return rolesOf(standing, principal, 'anywhere').length > 0;
+}
+
 /** Whether a principal may do everything, in every project. */
 export function isOperator({ operators }: Pick<Standing, 'operators'>, principal: Principal) {
   return principal.kind === 'admin' || operators.some((member) => isMember(member, principal, []));

@@ -405,6 +405,30 @@ testCalls('what a page of another site has a browser do', registry, [
   },
 ]);
 
+describe('who may see nothing of a project', () => {
+  it('has nothing looked up in it: what is there makes no difference to the time either', async () => {
+    const { url, services } = registry();
+    const { documents } = services;
+    const names = documents.names;
+    documents.names = async () => assert.fail('names were looked up');
+    try {
+      for (const path of ['/closed', '/example.com:p', '/nothing']) {
+        const headers = challenge;
+        await sendAll(url, [look(path, { status: 401, headers })]);
+        await sendAll(url, [
+          look(
+            path,
+            { status: 404, headers: missing },
+            { authorization: words.get('other') ?? '' },
+          ),
+        ]);
+      }
+    } finally {
+      documents.names = names;
+    }
+  });
+});
+
 describe('texts that anybody wrote', () => {
   it('are text, wherever they stand', async () => {
     const { url } = registry();

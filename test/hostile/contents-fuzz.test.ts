@@ -129,7 +129,13 @@ function requestOf(body: Buffer, type: string | undefined): Parameters<typeof is
     ...(type === undefined ? {} : { 'content-type': type }),
   };
   const refuse = async () => false;
-  const access = { by: 'anonymous', identity: nobody, may: refuse, couldDo: refuse };
+  const access = {
+    by: 'anonymous',
+    identity: nobody,
+    may: refuse,
+    couldDo: refuse,
+    couldSeeSome: refuse,
+  };
   const known = { params: {}, access, location: 'local', requestId: 'hostile' };
   return { ...parseRequest(message), ...known };
 }
