@@ -94,12 +94,8 @@ export class Downloads {
     const { store } = this.#services;
     const lease = await takeLease(store, upstream, digest);
     if (typeof lease === 'string') return;
-    try {
-      const blob = { upstream, digest, size: () => bytes.length };
-      await storeBlob(store, blob, { body: once(bytes), lease, verify: () => undefined });
-    } finally {
-      await giveBack(store, upstream, digest, lease);
-    }
+    const storing = this.#storing(upstream, digest, { lease, received: () => bytes.length });
+    await storing(once(bytes), () => undefined);
   }
 
   /** The bytes of a blob that is in the store, or `undefined` where its object has gone. */
@@ -198,14 +194,18 @@ export class Downloads {
   ) {
     const { store, told } = this.#services;
     return async (body: AsyncIterable<Uint8Array>, verify: () => void): Promise<boolean> => {
+      let isStored = false;
       try {
         const blob = { upstream, digest, size: received };
-        return await storeBlob(store, blob, { body, lease, verify });
+        isStored = await storeBlob(store, blob, { body, lease, verify });
+        return isStored;
       } catch (error) {
         if (!(error instanceof UpstreamFailure)) told.storeFailed(upstream, digest, error);
         throw error;
       } finally {
-        await this.#giveBack(upstream, digest, lease);
+        // The record's transaction gave it back.
+        if (isStored) lease.stop();
+        else await this.#giveBack(upstream, digest, lease);
       }
     };
   }
