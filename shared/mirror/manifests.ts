@@ -13,6 +13,7 @@ import type { FetchedManifest, Source, UpstreamClient } from './client.ts';
 import type { Downloads } from './downloads.ts';
 import { type MirroredTag, manifestKey, reviewKey, tagKey } from './layout.ts';
 import {
+  mirrorFailingSeconds,
   mirrorMissesMax,
   mirrorMissSeconds,
   mirrorPatienceMs,
@@ -62,6 +63,8 @@ export class Manifests {
   );
   /** Until when it is known that there is nothing. */
   readonly #misses = new RecentlyUsed<number>(mirrorMissesMax);
+  /** Until when a tag is not asked for again, of which what came was wrong. */
+  readonly #failed = new RecentlyUsed<number>(mirrorMissesMax);
   readonly #fetching = new Shared<KeptManifest | undefined>();
   readonly #asking = new Shared<MirroredTag | undefined | 'late'>();
 
@@ -135,13 +138,16 @@ export class Manifests {
     known: MirroredTag,
   ): Promise<MirroredTag | undefined | 'late'> {
     const { client, told } = this.#services;
-    if (client.standing(source.upstream).isResting) return 'late';
+    const key = keyOf(source, tag);
+    const isResting = (this.#failed.get(key) ?? 0) > this.#services.store.clock.now();
+    if (isResting || client.standing(source.upstream).isResting) return 'late';
     const revalidate = () =>
       this.#revalidate(source, tag, known).catch((error: unknown) => {
         told.failed(source.upstream.name, source.name, failureOf(error));
+        this.#failed.set(key, this.#services.store.clock.now() + mirrorFailingSeconds * 1000);
         return 'late' as const;
       });
-    const asked = this.#asking.ask(keyOf(source, tag), revalidate);
+    const asked = this.#asking.ask(key, revalidate);
     const patience = new AbortController();
     const late = sleep(mirrorPatienceMs, 'late' as const, { signal: patience.signal }).catch(
       () => 'late' as const,
