@@ -16,7 +16,7 @@ import {
 import type { ByteBudget } from './budget.ts';
 import type { ComingBlob, Source, UpstreamClient } from './client.ts';
 import { Download } from './download.ts';
-import { blobKey, blobObject, type MirroredBlob } from './layout.ts';
+import { blobObject, type MirroredBlob, mirrorBlobKey } from './layout.ts';
 import { mirrorLeaseLookMs, mirrorLeaseWaitMs } from './limits.ts';
 import type { Told } from './told.ts';
 import { failureOf, UpstreamFailure } from './upstream-failure.ts';
@@ -122,7 +122,7 @@ export class Downloads {
   /** Forgets a blob whose object has gone, so that it is fetched anew. */
   async forget(upstream: string, digest: Digest): Promise<void> {
     await this.#services.store.documents.transact(async (transaction) => {
-      transaction.delete(blobKey(upstream, digest));
+      transaction.delete(mirrorBlobKey(upstream, digest));
     });
   }
 
@@ -235,7 +235,7 @@ export class Downloads {
 
   async #noteUse(upstream: string, digest: Digest, { used }: MirroredBlob): Promise<void> {
     const { store, told } = this.#services;
-    await noteUse(store, blobKey(upstream, digest), used).catch((error: unknown) =>
+    await noteUse(store, mirrorBlobKey(upstream, digest), used).catch((error: unknown) =>
       told.storeFailed(upstream, digest, error),
     );
   }

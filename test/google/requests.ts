@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import type { TargetName } from '#functions/targets.ts';
 import { createRobot } from '#shared/auth/robots.ts';
 import { pathOf } from '#shared/google/firestore-keys.ts';
-import { blobKey } from '#shared/mirror/layout.ts';
+import { mirrorBlobKey } from '#shared/mirror/layout.ts';
 import { type Digest, parseDigest } from '#shared/oci/digest.ts';
 import { parseRepositoryName } from '#shared/oci/reference.ts';
 import {
@@ -259,7 +259,7 @@ function fetchBlob(name: string, blob: Content, other: Instance): Ask {
   return async (instance) => {
     await askMirror(200, `/v2/${name}/blobs/${blob.digest}`)(instance);
     const { documents } = await other.services('mirror');
-    const key = blobKey(new URL(other.upstream).host, digestOf(blob));
+    const key = mirrorBlobKey(new URL(other.upstream).host, digestOf(blob));
     while ((await documents.get(key)) === undefined);
     // It knows a moment later that it was written.
     await askMirror(200, '/v2/')(instance);
