@@ -7,13 +7,13 @@ import { type KeyOf, read, write } from '../registry/records.ts';
 import type { Store } from '../registry/store.ts';
 import {
   type BlobLease,
-  blobKey,
   blobObject,
-  leaseKey,
   type MirroredBlob,
   type MirroredManifest,
+  mirrorBlobKey,
+  mirrorLeaseKey,
+  mirrorReviewKey,
   newId,
-  reviewKey,
 } from './layout.ts';
 import {
   mirrorAbandonedSeconds,
@@ -37,7 +37,7 @@ export function findBlob(
   upstream: string,
   digest: Digest,
 ): Promise<MirroredBlob | undefined> {
-  return read(documents, blobKey(upstream, digest));
+  return read(documents, mirrorBlobKey(upstream, digest));
 }
 
 /**
@@ -53,8 +53,8 @@ export async function takeLease(
   const owner = newId();
   const taken = await documents.transact(async (transaction) => {
     const [blob, lease] = await Promise.all([
-      read(transaction, blobKey(upstream, digest)),
-      read(transaction, leaseKey(upstream, digest)),
+      read(transaction, mirrorBlobKey(upstream, digest)),
+      read(transaction, mirrorLeaseKey(upstream, digest)),
     ]);
     if (blob !== undefined) return 'stored';
     const now = clock.now();
@@ -63,7 +63,7 @@ export async function takeLease(
     writeLease(transaction, upstream, digest, { owner, until: now + mirrorLeaseSeconds * 1000 });
     // Whatever becomes of this process: that entry finds what it left.
     const due = now + mirrorAbandonedSeconds * 1000;
-    write(transaction, reviewKey(due), { upstream, kind: 'blob', digest });
+    write(transaction, mirrorReviewKey(due), { upstream, kind: 'blob', digest });
     return undefined;
   });
   if (taken !== undefined) return taken;
@@ -80,7 +80,7 @@ export function writeLease(
   digest: Digest,
   lease: BlobLease,
 ): void {
-  write(transaction, leaseKey(upstream, digest), lease, { expiresAt: lease.until });
+  write(transaction, mirrorLeaseKey(upstream, digest), lease, { expiresAt: lease.until });
 }
 
 async function renew(
@@ -90,7 +90,7 @@ async function renew(
   owner: string,
 ): Promise<void> {
   await documents.transact(async (transaction) => {
-    const lease = await read(transaction, leaseKey(upstream, digest));
+    const lease = await read(transaction, mirrorLeaseKey(upstream, digest));
     if (lease?.owner !== owner) return;
     const until = clock.now() + mirrorLeaseSeconds * 1000;
     writeLease(transaction, upstream, digest, { owner, until });
@@ -106,8 +106,8 @@ export async function giveBack(
 ): Promise<void> {
   stop();
   await documents.transact(async (transaction) => {
-    const lease = await read(transaction, leaseKey(upstream, digest));
-    if (lease?.owner === owner) transaction.delete(leaseKey(upstream, digest));
+    const lease = await read(transaction, mirrorLeaseKey(upstream, digest));
+    if (lease?.owner === owner) transaction.delete(mirrorLeaseKey(upstream, digest));
   });
 }
 
@@ -143,15 +143,15 @@ async function record(
 ): Promise<boolean> {
   return documents.transact(async (transaction) => {
     const [blob, lease] = await Promise.all([
-      read(transaction, blobKey(upstream, digest)),
-      read(transaction, leaseKey(upstream, digest)),
+      read(transaction, mirrorBlobKey(upstream, digest)),
+      read(transaction, mirrorLeaseKey(upstream, digest)),
     ]);
     // Committed, and the answer to that was lost.
     if (blob?.generation === stored.generation) return true;
     if (lease?.owner !== owner) return false;
     const { size, generation } = stored;
-    write(transaction, blobKey(upstream, digest), { size, generation, used: clock.now() });
-    transaction.delete(leaseKey(upstream, digest));
+    write(transaction, mirrorBlobKey(upstream, digest), { size, generation, used: clock.now() });
+    transaction.delete(mirrorLeaseKey(upstream, digest));
     return true;
   });
 }

@@ -3,7 +3,7 @@
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import { read, write } from '../registry/records.ts';
-import { budgetKey } from './layout.ts';
+import { mirrorBudgetKey } from './layout.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 
 const hourMs = 60 * 60 * 1000;
@@ -27,12 +27,13 @@ export class ByteBudget {
     const { documents, clock } = this.#store;
     const now = clock.now();
     const hour = now - (now % hourMs);
-    const key = budgetKey(upstream, hour);
     const isSpent = await documents.transact(async (transaction) => {
-      const spent = (await read(transaction, key))?.spent ?? 0;
+      const spent = (await read(transaction, mirrorBudgetKey(upstream, hour)))?.spent ?? 0;
       // What is larger than the whole of it comes when nothing else has.
       if (spent > 0 && spent + bytes > this.#bytesPerHour) return true;
-      write(transaction, key, { spent: spent + bytes }, { expiresAt: hour + 2 * hourMs });
+      const record = { spent: spent + bytes };
+      const expiresAt = hour + 2 * hourMs;
+      write(transaction, mirrorBudgetKey(upstream, hour), record, { expiresAt });
       return false;
     });
     if (!isSpent) return;

@@ -16,13 +16,15 @@ import {
 import {
   mirrorAnswerMs,
   mirrorBlobBytesMax,
+  mirrorDownloadsInAllMax,
   mirrorManifestMs,
+  mirrorQuestionsInAllMax,
   mirrorUnannouncedBytesMax,
   mirrorUpstreamsMax,
 } from './limits.ts';
 import { RecentlyUsed } from './recently-used.ts';
 import { retryAfter } from './retry-after.ts';
-import { Standing } from './standing.ts';
+import { Standing, Turns } from './standing.ts';
 import { UpstreamTokens } from './tokens.ts';
 import { repositoryIn, type Upstream } from './upstream.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
@@ -46,7 +48,7 @@ export interface ComingBlob {
   readonly size: number | undefined;
   /** Not checked. Taken once, and to its end or left early. @throws UpstreamFailure */
   readonly body: AsyncIterable<Buffer>;
-  /** Ends it, where its body is not taken. */
+  /** Ends it. Until then it counts among those that come. */
   close(): void;
 }
 
@@ -70,6 +72,9 @@ export class UpstreamClient {
   readonly #clock: Clock;
   readonly #tokens: UpstreamTokens;
   readonly #standings = new RecentlyUsed<Standing>(mirrorUpstreamsMax);
+  /** Of the memory that all of them take: who names upstreams at will takes none from the operator's own. */
+  readonly #named = turnsOfAll();
+  readonly #others = turnsOfAll();
 
   constructor(connections: UpstreamConnections, clock: Clock) {
     this.#connections = connections;
@@ -126,7 +131,7 @@ export class UpstreamClient {
   async getBlob(source: Source, digest: Digest): Promise<ComingBlob | undefined> {
     const standing = this.standing(source.upstream);
     standing.check();
-    const giveBack = await standing.downloads.take();
+    const giveBack = await this.#turn(source, 'downloads');
     try {
       const asked = { method: 'GET', path: `blobs/${digest}`, accept: '*/*' } as const;
       const answer = await this.#answered(standing, () => this.#ask(source, asked));
@@ -141,14 +146,30 @@ export class UpstreamClient {
     }
   }
 
-  async #question<T>({ upstream }: Source, ask: () => Promise<T>): Promise<T> {
-    const standing = this.standing(upstream);
+  async #question<T>(source: Source, ask: () => Promise<T>): Promise<T> {
+    const standing = this.standing(source.upstream);
     standing.check();
-    const giveBack = await standing.questions.take();
+    const giveBack = await this.#turn(source, 'questions');
     try {
       return await this.#answered(standing, ask);
     } finally {
       giveBack();
+    }
+  }
+
+  /** @returns what gives the turn back */
+  async #turn({ upstream }: Source, kind: 'downloads' | 'questions'): Promise<() => void> {
+    const giveBack = await this.standing(upstream)[kind].take();
+    const all = upstream.isNamed ? this.#named : this.#others;
+    try {
+      const giveBackAll = await all[kind].take();
+      return () => {
+        giveBackAll();
+        giveBack();
+      };
+    } catch (error) {
+      giveBack();
+      throw error;
     }
   }
 
@@ -191,6 +212,11 @@ export class UpstreamClient {
   }
 }
 
+const turnsOfAll = () => ({
+  downloads: new Turns(mirrorDownloadsInAllMax),
+  questions: new Turns(mirrorQuestionsInAllMax),
+});
+
 /** @throws UpstreamFailure when the answer says nothing of what was asked for */
 function settled(answer: UpstreamAnswer): UpstreamAnswer | undefined {
   const { status, headers, response } = answer;
@@ -214,14 +240,7 @@ function comingBlob(answer: UpstreamAnswer, giveBack: () => void): ComingBlob {
     close();
     throw new UpstreamFailure(`the blob is larger than ${max} bytes`);
   }
-  async function* body() {
-    try {
-      yield* bodyOf(answer, max);
-    } finally {
-      giveBack();
-    }
-  }
-  return { size, body: body(), close };
+  return { size, body: bodyOf(answer, max), close };
 }
 
 function digestIn({ headers }: UpstreamAnswer): Digest | undefined {

@@ -7,15 +7,15 @@ import { sortable } from '../registry/layout.ts';
 import { read, write } from '../registry/records.ts';
 import { type MirrorStore, writeLease } from './blobs.ts';
 import {
-  blobKey,
   blobObject,
-  leaseKey,
   type MirroredBlob,
   type MirrorReview,
-  manifestKey,
+  mirrorBlobKey,
+  mirrorLeaseKey,
+  mirrorManifestKey,
+  mirrorReviewKey,
   mirrorReviews,
   newId,
-  reviewKey,
 } from './layout.ts';
 import { mirrorLeaseSeconds, mirrorUseSeconds } from './limits.ts';
 
@@ -77,14 +77,14 @@ async function reviewOfManifest(
   subject: MirrorReview,
   keepMs: number,
 ): Promise<undefined> {
-  const key = manifestKey(subject.upstream, subject.digest);
+  const key = mirrorManifestKey(subject.upstream, subject.digest);
   await documents.transact(async (transaction) => {
     const [due, manifest] = await Promise.all([transaction.get(entry), read(transaction, key)]);
     if (due === undefined) return;
     transaction.delete(entry);
     if (manifest === undefined) return;
     const until = manifest.used + keepMs;
-    if (until > clock.now()) write(transaction, reviewKey(until), subject);
+    if (until > clock.now()) write(transaction, mirrorReviewKey(until), subject);
     else transaction.delete(key);
   });
 }
@@ -101,8 +101,8 @@ async function reviewOfBlob(
   const doomed = await documents.transact(async (transaction) => {
     const [due, blob, lease] = await Promise.all([
       transaction.get(entry),
-      read(transaction, blobKey(upstream, digest)),
-      read(transaction, leaseKey(upstream, digest)),
+      read(transaction, mirrorBlobKey(upstream, digest)),
+      read(transaction, mirrorLeaseKey(upstream, digest)),
     ]);
     if (due === undefined) return undefined;
     const now = clock.now();
@@ -110,20 +110,20 @@ async function reviewOfBlob(
     const until = isHeld ? lease.until : (blob?.used ?? 0) + keepMs;
     if (until > now) {
       transaction.delete(entry);
-      write(transaction, reviewKey(until), subject);
+      write(transaction, mirrorReviewKey(until), subject);
       return undefined;
     }
     // The entry stays until the object is gone, and so does the lease: who dies here is done after.
     writeLease(transaction, upstream, digest, { owner, until: now + mirrorLeaseSeconds * 1000 });
-    if (blob !== undefined) transaction.delete(blobKey(upstream, digest));
+    if (blob !== undefined) transaction.delete(mirrorBlobKey(upstream, digest));
     return { blob };
   });
   if (doomed === undefined) return undefined;
   const deleted = await deleteObject(blobs, subject, doomed.blob);
   await documents.transact(async (transaction) => {
-    const lease = await read(transaction, leaseKey(upstream, digest));
+    const lease = await read(transaction, mirrorLeaseKey(upstream, digest));
     transaction.delete(entry);
-    if (lease?.owner === owner) transaction.delete(leaseKey(upstream, digest));
+    if (lease?.owner === owner) transaction.delete(mirrorLeaseKey(upstream, digest));
   });
   return deleted;
 }

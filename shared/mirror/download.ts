@@ -30,6 +30,7 @@ export interface DownloadOptions {
 }
 
 interface Reader {
+  readonly start: number;
   offset: number;
   readonly end: number;
 }
@@ -82,7 +83,7 @@ export class Download {
    * @throws UpstreamFailure when the blob does not come whole, or not as it should be: before its last byte
    */
   async *read({ start, end }: ByteRange): AsyncGenerator<Uint8Array> {
-    const reader: Reader = { offset: start, end };
+    const reader: Reader = { start, offset: start, end };
     this.#readers.add(reader);
     try {
       while (reader.offset <= end) {
@@ -104,16 +105,18 @@ export class Download {
       }
     } finally {
       this.#readers.delete(reader);
-      if (reader.offset <= end) this.#left();
+      if (reader.offset <= end) this.#left(reader);
       this.#tell();
     }
   }
 
   /** A reader went before it had what it asked for. */
-  #left(): void {
+  #left({ start }: Reader): void {
     if (this.#readers.size > 0 || this.#isWhole || this.#failure !== undefined) return;
-    const isMostThere = this.#isStoring && this.#received * 2 >= (this.size ?? 0);
-    if (!isMostThere) this.#fail(new UpstreamFailure('nobody waits for it any more'));
+    // Who went on from where it had broken off comes again, and must not find nothing each time.
+    const isWanted = start > 0 || this.#received * 2 >= (this.size ?? 0);
+    if (!this.#isStoring || !isWanted)
+      this.#fail(new UpstreamFailure('nobody waits for it any more'));
   }
 
   async #run(): Promise<boolean> {
@@ -133,12 +136,12 @@ export class Download {
     } catch (error) {
       this.#fail(failureOf(error));
     }
-    coming.close();
     if (this.#isStoring) await this.#withinPatience(this.#handoff.end());
     const isStored = (await stored) ?? false;
     if (!isStored) await this.#readersDone();
     // Who has not read all yet reads on from the store, where it is.
     this.#window.clear();
+    coming.close();
     this.#tell();
     return isStored;
   }

@@ -16,7 +16,7 @@ import {
 import type { ByteBudget } from './budget.ts';
 import type { ComingBlob, Source, UpstreamClient } from './client.ts';
 import { Download } from './download.ts';
-import { blobKey, blobObject, type MirroredBlob } from './layout.ts';
+import { blobObject, type MirroredBlob, mirrorBlobKey } from './layout.ts';
 import { mirrorLeaseLookMs, mirrorLeaseWaitMs } from './limits.ts';
 import type { Told } from './told.ts';
 import { failureOf, UpstreamFailure } from './upstream-failure.ts';
@@ -94,12 +94,8 @@ export class Downloads {
     const { store } = this.#services;
     const lease = await takeLease(store, upstream, digest);
     if (typeof lease === 'string') return;
-    try {
-      const blob = { upstream, digest, size: () => bytes.length };
-      await storeBlob(store, blob, { body: once(bytes), lease, verify: () => undefined });
-    } finally {
-      await giveBack(store, upstream, digest, lease);
-    }
+    const storing = this.#storing(upstream, digest, { lease, received: () => bytes.length });
+    await storing(once(bytes), () => undefined);
   }
 
   /** The bytes of a blob that is in the store, or `undefined` where its object has gone. */
@@ -126,7 +122,7 @@ export class Downloads {
   /** Forgets a blob whose object has gone, so that it is fetched anew. */
   async forget(upstream: string, digest: Digest): Promise<void> {
     await this.#services.store.documents.transact(async (transaction) => {
-      transaction.delete(blobKey(upstream, digest));
+      transaction.delete(mirrorBlobKey(upstream, digest));
     });
   }
 
@@ -198,14 +194,18 @@ export class Downloads {
   ) {
     const { store, told } = this.#services;
     return async (body: AsyncIterable<Uint8Array>, verify: () => void): Promise<boolean> => {
+      let isStored = false;
       try {
         const blob = { upstream, digest, size: received };
-        return await storeBlob(store, blob, { body, lease, verify });
+        isStored = await storeBlob(store, blob, { body, lease, verify });
+        return isStored;
       } catch (error) {
         if (!(error instanceof UpstreamFailure)) told.storeFailed(upstream, digest, error);
         throw error;
       } finally {
-        await this.#giveBack(upstream, digest, lease);
+        // The record's transaction gave it back.
+        if (isStored) lease.stop();
+        else await this.#giveBack(upstream, digest, lease);
       }
     };
   }
@@ -235,7 +235,7 @@ export class Downloads {
 
   async #noteUse(upstream: string, digest: Digest, { used }: MirroredBlob): Promise<void> {
     const { store, told } = this.#services;
-    await noteUse(store, blobKey(upstream, digest), used).catch((error: unknown) =>
+    await noteUse(store, mirrorBlobKey(upstream, digest), used).catch((error: unknown) =>
       told.storeFailed(upstream, digest, error),
     );
   }

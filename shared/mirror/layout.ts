@@ -58,36 +58,34 @@ export type MirrorReview = {
 
 const location = 'mirror';
 
-export const tagKey = (upstream: string, name: RepositoryName, tag: Tag): KeyOf<MirroredTag> => [
-  location,
-  upstream,
-  'mirrorTags',
-  name,
-  tag,
-];
+export const mirrorTagKey = (
+  upstream: string,
+  name: RepositoryName,
+  tag: Tag,
+): KeyOf<MirroredTag> => [location, upstream, 'mirrorTags', name, tag];
 
-export const manifestKey = (upstream: string, digest: Digest): KeyOf<MirroredManifest> => [
+export const mirrorManifestKey = (upstream: string, digest: Digest): KeyOf<MirroredManifest> => [
   location,
   upstream,
   'mirrorManifests',
   digest,
 ];
 
-export const blobKey = (upstream: string, digest: Digest): KeyOf<MirroredBlob> => [
+export const mirrorBlobKey = (upstream: string, digest: Digest): KeyOf<MirroredBlob> => [
   location,
   upstream,
   'mirrorBlobs',
   digest,
 ];
 
-export const leaseKey = (upstream: string, digest: Digest): KeyOf<BlobLease> => [
+export const mirrorLeaseKey = (upstream: string, digest: Digest): KeyOf<BlobLease> => [
   location,
   upstream,
   'mirrorLeases',
   digest,
 ];
 
-export const budgetKey = (upstream: string, hour: number): KeyOf<SpentBytes> => [
+export const mirrorBudgetKey = (upstream: string, hour: number): KeyOf<SpentBytes> => [
   location,
   upstream,
   'mirrorBudgets',
@@ -96,7 +94,7 @@ export const budgetKey = (upstream: string, hour: number): KeyOf<SpentBytes> => 
 
 export const mirrorReviews: Key = [location, '-', 'mirrorReviews'];
 /** A new entry's key: entries stand in the order of their time. */
-export const reviewKey = (dueMs: number): KeyOf<MirrorReview> => [
+export const mirrorReviewKey = (dueMs: number): KeyOf<MirrorReview> => [
   ...mirrorReviews,
   sortable(dueMs),
   newId(),

@@ -19,7 +19,7 @@ export const mirrorBlobBytesMax = 64 * 1024 * 1024 * 1024;
 export const mirrorUnannouncedBytesMax = 1024 * 1024 * 1024;
 
 /** What is kept in memory of a blob that comes, for those that read it at the same time. */
-export const mirrorWindowBytes = 4 * 1024 * 1024;
+export const mirrorWindowBytes = 2 * 1024 * 1024;
 
 /** How long a blob that comes is held up: by the store, before it is given up there; by readers, where it is not stored. */
 export const mirrorStoreMs = 30_000;
@@ -29,6 +29,10 @@ export const mirrorReaderMs = 60_000;
 export const mirrorDownloadsMax = 16;
 export const mirrorQuestionsMax = 32;
 export const mirrorWaitingMax = 500;
+
+/** Of all upstreams together: those that the operator named, and apart from them those that anybody did. */
+export const mirrorDownloadsInAllMax = 48;
+export const mirrorQuestionsInAllMax = 48;
 
 /** How long one instance has the right to store a blob unless it says so again, and how long others wait for it. */
 export const mirrorLeaseSeconds = 60;

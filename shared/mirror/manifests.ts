@@ -11,8 +11,9 @@ import { read, write } from '../registry/records.ts';
 import { type MirrorStore, noteUse } from './blobs.ts';
 import type { FetchedManifest, Source, UpstreamClient } from './client.ts';
 import type { Downloads } from './downloads.ts';
-import { type MirroredTag, manifestKey, reviewKey, tagKey } from './layout.ts';
+import { type MirroredTag, mirrorManifestKey, mirrorReviewKey, mirrorTagKey } from './layout.ts';
 import {
+  mirrorFailingSeconds,
   mirrorMissesMax,
   mirrorMissSeconds,
   mirrorPatienceMs,
@@ -62,6 +63,8 @@ export class Manifests {
   );
   /** Until when it is known that there is nothing. */
   readonly #misses = new RecentlyUsed<number>(mirrorMissesMax);
+  /** Until when a tag is not asked for again, of which what came was wrong. */
+  readonly #failed = new RecentlyUsed<number>(mirrorMissesMax);
   readonly #fetching = new Shared<KeptManifest | undefined>();
   readonly #asking = new Shared<MirroredTag | undefined | 'late'>();
 
@@ -90,7 +93,7 @@ export class Manifests {
 
   async #findByTag(source: Source, tag: Tag): Promise<AnsweredManifest | undefined> {
     const { store } = this.#services;
-    const known = await read(store.documents, tagKey(source.upstream.name, source.name, tag));
+    const known = await read(store.documents, mirrorTagKey(source.upstream.name, source.name, tag));
     const now = store.clock.now();
     if (known !== undefined && this.#isFresh(known)) return this.#ofTag(source, known, 'hit');
     if (known === undefined) {
@@ -135,13 +138,16 @@ export class Manifests {
     known: MirroredTag,
   ): Promise<MirroredTag | undefined | 'late'> {
     const { client, told } = this.#services;
-    if (client.standing(source.upstream).isResting) return 'late';
+    const key = keyOf(source, tag);
+    const isResting = (this.#failed.get(key) ?? 0) > this.#services.store.clock.now();
+    if (isResting || client.standing(source.upstream).isResting) return 'late';
     const revalidate = () =>
       this.#revalidate(source, tag, known).catch((error: unknown) => {
         told.failed(source.upstream.name, source.name, failureOf(error));
+        this.#failed.set(key, this.#services.store.clock.now() + mirrorFailingSeconds * 1000);
         return 'late' as const;
       });
-    const asked = this.#asking.ask(keyOf(source, tag), revalidate);
+    const asked = this.#asking.ask(key, revalidate);
     const patience = new AbortController();
     const late = sleep(mirrorPatienceMs, 'late' as const, { signal: patience.signal }).catch(
       () => 'late' as const,
@@ -159,7 +165,7 @@ export class Manifests {
     const head = await client.headManifest(source, tag);
     if (head === undefined) {
       await store.documents.transact(async (transaction) => {
-        transaction.delete(tagKey(source.upstream.name, source.name, tag));
+        transaction.delete(mirrorTagKey(source.upstream.name, source.name, tag));
       });
       this.#missed(source, tag);
       return undefined;
@@ -187,7 +193,7 @@ export class Manifests {
       return recent;
     }
     const { store, downloads } = this.#services;
-    const record = await read(store.documents, manifestKey(upstream, digest));
+    const record = await read(store.documents, mirrorManifestKey(upstream, digest));
     if (record === undefined) return undefined;
     const { mediaType, size, used } = record;
     const bytes = record.bytes ?? (await downloads.gatherStored(upstream, digest, size));
@@ -208,7 +214,7 @@ export class Manifests {
     const used = kept.used;
     kept.used = now;
     try {
-      await noteUse(store, manifestKey(upstream, kept.digest), used);
+      await noteUse(store, mirrorManifestKey(upstream, kept.digest), used);
       if (kept.bytes.length > manifestInlineBytesMax) {
         await downloads.noteUse(upstream, kept.digest);
       }
@@ -259,17 +265,17 @@ export class Manifests {
     if (!isInline) await downloads.keep(upstream, digest, bytes);
     const size = bytes.length;
     await store.documents.transact(async (transaction) => {
-      const known = await read(transaction, manifestKey(upstream, digest));
+      const known = await read(transaction, mirrorManifestKey(upstream, digest));
       if (known === undefined) {
         const record = { mediaType, size, used, ...(isInline ? { bytes } : {}) };
-        write(transaction, manifestKey(upstream, digest), record);
+        write(transaction, mirrorManifestKey(upstream, digest), record);
         const due = used + this.#settings.keepDays * dayMs;
-        write(transaction, reviewKey(due), { upstream, kind: 'manifest', digest });
+        write(transaction, mirrorReviewKey(due), { upstream, kind: 'manifest', digest });
       }
       if (tag !== undefined) {
         const expiresAt = used + this.#settings.keepDays * dayMs;
-        const key = tagKey(upstream, source.name, tag);
-        write(transaction, key, { digest, checked: used }, { expiresAt });
+        const pointer = { digest, checked: used };
+        write(transaction, mirrorTagKey(upstream, source.name, tag), pointer, { expiresAt });
       }
     });
   }
@@ -279,8 +285,8 @@ export class Manifests {
     const expiresAt = record.checked + this.#settings.keepDays * dayMs;
     await store.documents
       .transact(async (transaction) => {
-        const key = tagKey(source.upstream.name, source.name, tag);
-        write(transaction, key, record, { expiresAt });
+        const { name: upstream } = source.upstream;
+        write(transaction, mirrorTagKey(upstream, source.name, tag), record, { expiresAt });
       })
       .catch((error: unknown) => told.storeFailed(source.upstream.name, record.digest, error));
   }

@@ -10,7 +10,7 @@ import {
 import { failureOf, UpstreamFailure } from './upstream-failure.ts';
 
 /** Lets so many go on at once; the others wait in line. */
-class Turns {
+export class Turns {
   readonly #most: number;
   #taken = 0;
   readonly #waiting: (() => void)[] = [];

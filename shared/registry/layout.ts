@@ -33,6 +33,13 @@
 //     failedLogins   / sha256                   how many logins failed, and the wait (shared/auth/failure-counter.ts)
 //
 //   mirror / upstream /                           what mirrors keep, apart from all this (shared/mirror/layout.ts)
+//     mirrorTags      / name / tag              MirroredTag -> digest, as the upstream said last
+//     mirrorManifests / digest                  MirroredManifest: media type, and its bytes when small
+//     mirrorBlobs     / digest                  MirroredBlob: it is stored, and verified
+//     mirrorLeases    / digest                  BlobLease: who writes or removes the blob's object just now
+//     mirrorBudgets   / hour                    SpentBytes: what came of the upstream in that hour
+//   mirror / - /
+//     mirrorReviews   / due / id                MirrorReview: look whether this was used lately
 //
 //   objects, in the blob store:
 //   location / project / blobs / digest         the bytes

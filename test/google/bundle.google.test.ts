@@ -51,7 +51,14 @@ describe('what is bundled', { skip }, () => {
     const { run, environment: given } = backend(dataDirectory);
     environment = given;
     topic = await openTopic([inbox], environment['GOOGLE_CLOUD_PROJECT']);
-    berth = await startBerth({ dataDirectory, run: [...run, '--bundle', directory] });
+    // A mirror of itself, by another name.
+    const port = await freePort();
+    const mirror = { BERTH_MIRRORS: `mirror.test=http://127.0.0.1:${port}` };
+    berth = await startBerth({
+      dataDirectory,
+      run: [...run, '--bundle', directory],
+      environment: { ...mirror, PORT: String(port), BERTH_ANONYMOUS_PULL: 'mirrored' },
+    });
   });
 
   after(async () => {
@@ -170,6 +177,23 @@ describe('what is bundled', { skip }, () => {
   it('tells of changes', async () => {
     await sendAsAdmin(pushAll('bundled/image', imageManifest(), 'told'));
     await inbox.until(({ deliveries }) => deliveries.some(({ data }) => data.includes('told')));
+  });
+
+  it('mirrors', async () => {
+    const mirrored = imageManifest();
+    await sendAsAdmin(
+      pushAll('mirrored/image', mirrored, 'v1').map((call) => ({
+        ...call,
+        authorization: `Basic ${Buffer.from(`admin:${berth.password}`).toString('base64')}`,
+      })),
+    );
+    const headers = { Host: 'mirror.test' };
+    for (const call of [
+      pullManifest('mirrored/image', mirrored, 'v1'),
+      ...mirrored.blobs.map((blob) => pullBlob('mirrored/image', blob)),
+    ]) {
+      await sendAll(berth.url, [{ ...call, headers, authorization: null }]);
+    }
   });
 
   it('collects', async () => {

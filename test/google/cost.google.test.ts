@@ -1,9 +1,10 @@
 // What each request costs of Google's services, exactly: costs.ts, held.
 
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { prepareTopic } from '#infra/local/emulators.ts';
 import { type GoogleServices, startGoogle } from '#test/support/google.ts';
+import { startTestRegistry, type TestRegistry } from '#test/support/registry.ts';
 import { type Cost, type CostName, costs, type Operations } from './costs.ts';
 import { startInstance, withSecrets } from './instance.ts';
 import { requests } from './requests.ts';
@@ -12,11 +13,19 @@ const google = await startGoogle();
 
 describe('what a request costs', { skip: google.skip }, () => {
   if (google.skip !== false) return;
-  after(() => google.close());
+  let upstream: TestRegistry;
+  before(async () => {
+    upstream = await startTestRegistry({ anonymousPull: '*' });
+  });
+  after(async () => {
+    await upstream?.close();
+    await google.close();
+  });
 
   for (const [name, { request, cold, warm = cold }] of Object.entries<Cost>(costs)) {
     it(request, async () => {
-      assert.deepEqual(await measure(google, name as CostName), { cold, warm });
+      const measured = await measure(google, name as CostName, upstream.url);
+      assert.deepEqual(measured, { cold, warm });
     });
   }
 });
@@ -25,8 +34,12 @@ describe('what a request costs', { skip: google.skip }, () => {
 async function measure(
   google: GoogleServices,
   name: CostName,
+  upstream: string,
 ): Promise<{ cold: Operations; warm: Operations }> {
-  const environment = await withSecrets(google.environment(name));
+  const environment = await withSecrets({
+    ...google.environment(name),
+    BERTH_MIRRORS: `registry.test=${upstream}`,
+  });
   process.env['STORAGE_EMULATOR_HOST'] = environment['STORAGE_EMULATOR_HOST'];
   await prepareTopic(environment);
   const { prepare, isRead } = requests[name];

@@ -157,6 +157,31 @@ export const costs = {
     cold: { ...twoReads, documentWrite: 2, documentDelete: 2, transaction: 1 },
   },
 
+  'mirror, manifest by tag': {
+    request: 'mirror: manifest GET by tag, kept',
+    cold: twoReads,
+    warm: oneRead,
+  },
+  'mirror, manifest by digest': {
+    request: 'mirror: manifest GET by digest, kept',
+    cold: oneRead,
+    warm: free,
+  },
+  'mirror, manifest fetched': {
+    request: 'mirror: manifest GET by tag, fetched',
+    // Its tag is not there, and the manifest is not; then these are, and a review.
+    cold: { ...twoReads, documentWrite: 3, transaction: 1 },
+  },
+  'mirror, blob': { request: 'mirror: blob GET, kept: a redirect', cold: oneRead },
+  'mirror, blob fetched': {
+    request: 'mirror: blob GET, fetched',
+    // Its record; that and the lease, twice. What is written is the lease, a review and the record, and the lease goes.
+    cold: {
+      ...{ documentCall: 3, documentRead: 5, documentWrite: 3, documentDelete: 1 },
+      ...{ transaction: 2, objectRead: 1, objectWrite: 1 },
+    },
+  },
+
   'relay of a change': {
     request: 'a change published, with 1 message',
     cold: {
@@ -177,11 +202,12 @@ export const costs = {
   },
   'collect of nothing': {
     request: 'collector where nothing is due',
-    cold: { documentCall: 16, documentRead: 16 },
+    // The mirrors' reviews are one list more.
+    cold: { documentCall: 17, documentRead: 17 },
   },
   'collect of a link that stays': {
     request: 'collector where a link is due, and stays',
-    cold: { documentCall: 19, documentRead: 20, documentDelete: 1, transaction: 1 },
+    cold: { documentCall: 20, documentRead: 21, documentDelete: 1, transaction: 1 },
   },
 } as const satisfies Readonly<Record<string, Cost>>;
 

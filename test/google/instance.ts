@@ -16,6 +16,8 @@ import type { Operations } from './costs.ts';
 
 export interface Instance {
   readonly url: string;
+  /** The registry that its mirror is of. */
+  readonly upstream: string;
   /** What the function of that name was given. */
   services(name: TargetName): Promise<Services>;
   /** Has something done, and counts what it took. */
@@ -85,6 +87,7 @@ export async function startInstance(
   );
   return {
     url: `http://127.0.0.1:${server.port}`,
+    upstream: environment['BERTH_MIRRORS']?.split('=')[1] ?? '',
     services,
     failures,
     spentBy: async (act) => {

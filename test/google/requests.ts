@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import type { TargetName } from '#functions/targets.ts';
 import { createRobot } from '#shared/auth/robots.ts';
 import { pathOf } from '#shared/google/firestore-keys.ts';
+import { mirrorBlobKey } from '#shared/mirror/layout.ts';
 import { type Digest, parseDigest } from '#shared/oci/digest.ts';
 import { parseRepositoryName } from '#shared/oci/reference.ts';
 import {
@@ -17,7 +18,7 @@ import {
 } from '#shared/registry/layout.ts';
 import { reviewLink } from '#shared/registry/links.ts';
 import { write } from '#shared/registry/records.ts';
-import { type Answer, type Call, send } from '#test/support/calls.ts';
+import { type Answer, type Call, pushAll, send, sendAll } from '#test/support/calls.ts';
 import {
   artifact,
   type Content,
@@ -199,6 +200,30 @@ export const requests: Readonly<Record<CostName, Request>> = {
     return ask(202, 'DELETE', `/v2/${name}/blobs/${blob.digest}`);
   }),
 
+  'mirror, manifest by tag': reads(async (other) => {
+    const { name } = await mirroredImage(other);
+    await askMirror(200, `/v2/${name}/manifests/v1`)(other);
+    return askMirror(200, `/v2/${name}/manifests/v1`);
+  }),
+  'mirror, manifest by digest': reads(async (other) => {
+    const { name, manifest } = await mirroredImage(other);
+    await askMirror(200, `/v2/${name}/manifests/v1`)(other);
+    return askMirror(200, `/v2/${name}/manifests/${manifest.digest}`);
+  }),
+  'mirror, manifest fetched': changes(async (other) => {
+    const { name } = await mirroredImage(other);
+    return askMirror(200, `/v2/${name}/manifests/v1`);
+  }),
+  'mirror, blob': reads(async (other) => {
+    const { name, blob } = await mirroredImage(other);
+    await fetchBlob(name, blob, other)(other);
+    return askMirror(307, `/v2/${name}/blobs/${blob.digest}`);
+  }),
+  'mirror, blob fetched': changes(async (other) => {
+    const { name, blob } = await mirroredImage(other);
+    return fetchBlob(name, blob, other);
+  }),
+
   'relay of a change': changes(async (other) => {
     const { name } = await pushedImage(other);
     const { collection, id } = pathOf([...outboxOf(repositoryOf(name)), 'entry']);
@@ -226,6 +251,30 @@ export const requests: Readonly<Record<CostName, Request>> = {
     return collect(1);
   }),
 };
+
+/** An image of the upstream, of which the mirror has nothing. */
+async function mirroredImage({ upstream }: Instance) {
+  const [name, manifest] = [newName(), imageManifest()];
+  const [blob = assert.fail('an image has blobs')] = manifest.blobs;
+  await sendAll(upstream, pushAll(name, manifest, 'v1'));
+  return { name, manifest, blob };
+}
+
+function askMirror(status: number, path: string): Ask {
+  return ask(status, 'GET', path, { authorization: null, headers: { [functionHeader]: 'mirror' } });
+}
+
+/** The client has its last byte before the record is written: another instance sees that. */
+function fetchBlob(name: string, blob: Content, other: Instance): Ask {
+  return async (instance) => {
+    await askMirror(200, `/v2/${name}/blobs/${blob.digest}`)(instance);
+    const { documents } = await other.services('mirror');
+    const key = mirrorBlobKey(new URL(other.upstream).host, digestOf(blob));
+    while ((await documents.get(key)) === undefined);
+    // It knows a moment later that it was written.
+    await askMirror(200, '/v2/')(instance);
+  };
+}
 
 function ask(
   status: number,

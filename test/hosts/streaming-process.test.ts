@@ -89,7 +89,7 @@ describe('uploads, where something is wrong', () => {
       'a function for the framework',
       'manifests',
       {},
-      /no function 'manifests'.*there is: uploads, admin/,
+      /no function 'manifests'.*there is: uploads, mirror, admin/,
     ],
     [
       'a store that does not open',

@@ -12,7 +12,7 @@ const sourceFiles = (folder: string): string[] =>
     file.endsWith('.ts'),
   );
 /** The files that make keys and write documents. */
-const rules = ['audit', 'auth', 'registry'].flatMap((folder) =>
+const rules = ['audit', 'auth', 'registry', 'mirror'].flatMap((folder) =>
   sourceFiles(folder).map((file) => ({
     file: `${folder}/${file}`,
     text: readFileSync(join(shared, folder, file), 'utf8'),
@@ -29,7 +29,8 @@ describe('the kinds of documents that Firestore knows', () => {
 
   it('are those that keys are made of', () => {
     // A location and a project, or what stands for all of them, and then the kind.
-    const keys = /(?:inProject\(\w+|\[\s*(?:location|'-'),\s*(?:every|project|'-')),\s*'(\w+)'/g;
+    const keys =
+      /(?:inProject\(\w+|\[\s*(?:location|'-'),\s*(?:every|project|upstream|'-')),\s*'(\w+)'/g;
     const objects = new Set(['parts']);
     const made = rules.flatMap(({ text }) => [...text.matchAll(keys)].map(([, kind = '']) => kind));
     const kinds = made.filter((kind) => !objects.has(kind));
