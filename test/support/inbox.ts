@@ -91,7 +91,7 @@ export async function startPushEndpoint(
     const taken = inbox.receive({ ...message, data });
     if (location !== undefined) response.setHeader('Location', location);
     response.statusCode = taken ? 204 : location === undefined ? 500 : 307;
-    if (message.orderingKey !== silent) response.end();
+    if (silent === undefined || message.orderingKey !== silent) response.end();
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
