@@ -7,7 +7,7 @@ import type { Authority } from './authority.ts';
 import { denied, unauthorized, wrongCredentials } from './challenge.ts';
 import { type Authenticator, isForeign, parseBasic, parseBearer } from './credentials.ts';
 import { type Identity, nobody } from './identity.ts';
-import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
+import { actionsOf, isOperator, isOwner, mayList, mayPullBelow } from './policy.ts';
 import { principalName } from './principal.ts';
 import type { RequestRates } from './request-rates.ts';
 import type { Revocations } from './revocations.ts';
@@ -21,12 +21,14 @@ import type { TokenClaims, TokenVerifier } from './token.ts';
  * `promise`, to be told that a blob need not be uploaded, is `pull` with a token, if only an anonymous one.
  * It is what a push asks first. containerd 1.6 hangs when its first challenge comes to a request with a
  * body, as it would in a project that is open to anonymous pulls.
+ * `list` is `pull`, or `pull` of something below: a project's list, of which each is shown what it may pull.
  * `probe` is nothing, too, and is not counted: who looks after a process must see it when it has much to do.
  * `platform` is for who comes from inside, and was let in by the platform, whose credentials are not ours to read.
  */
 export type Need =
   | Action
   | 'promise'
+  | 'list'
   | 'administer'
   | 'catalog'
   | 'operate'
@@ -96,7 +98,8 @@ async function authoriseAnyone(
   const mayWithoutLogin =
     need !== 'login' &&
     need !== 'promise' &&
-    (await allows(services, request, nobody, need, target));
+    // Who is somebody may see more of a list, and learns it by the challenge.
+    (await allows(services, request, nobody, need === 'list' ? 'pull' : need, target));
   if (mayWithoutLogin) return accessOf(services, request, nobody);
   throw unauthorized(request.origin, request.host, {
     message:
@@ -168,8 +171,17 @@ async function authoriseToken(
     throw challenge('what you may do here has changed: get another token', 'invalid_token');
   }
   // What anyone may read needs no scope.
-  if (need === 'pull' && (await allows(services, request, nobody, need, target))) return access;
-  if (includes(claims.refused, action, scope)) throw denied(scope, access.by);
+  const isRead = need === 'pull' || need === 'list';
+  if (isRead && (await allows(services, request, nobody, 'pull', target))) return access;
+  const isRefused = includes(claims.refused, action, scope);
+  // No token is granted what lies below.
+  if (need === 'list' && isRefused) {
+    const { principal, seen } = claims;
+    if (await allows(services, request, { principal, seen }, need, target, { fresh: true })) {
+      return access;
+    }
+  }
+  if (isRefused) throw denied(scope, access.by);
   throw challenge('the token was not asked for this: get another', 'insufficient_scope');
 }
 
@@ -224,6 +236,7 @@ async function allows(
   if (project === undefined) return false;
   const standing = await authority.standing(project, identity, host, options);
   if (need === 'administer') return isOwner(standing, principal);
+  if (need === 'list' && name !== undefined && mayPullBelow(standing, principal, name)) return true;
   return name !== undefined && actionsOf(standing, principal, name).includes(actionNeeded(need));
 }
 
@@ -244,8 +257,7 @@ function scopeOf(need: Need, { name, project }: Target): Scope | undefined {
       ? undefined
       : { type: 'project', name: project, actions: [adminAction] };
   }
-  const isOfRepository =
-    need === 'pull' || need === 'promise' || need === 'push' || need === 'delete';
+  const isOfRepository = ['pull', 'promise', 'list', 'push', 'delete'].includes(need);
   if (!isOfRepository || name === undefined) return undefined;
   const actions = need === 'push' ? ['pull', 'push'] : [actionNeeded(need)];
   return { type: 'repository', name, actions };

@@ -752,7 +752,7 @@ describe('anonymous pull', () => {
           as(null, {
             method: 'GET',
             path: `/v2/${each}/tags/list`,
-            expect: { status: 200, json: { name: each, tags: ['v1'] } },
+            expect: { status: 200, has: { name: each, tags: ['v1'] } },
           }),
           as(null, {
             method: 'GET',
