@@ -12,8 +12,7 @@ export const tags: RepositoryAction = async (request, services) => {
   const { query, repository, access } = request;
   const { name } = repository;
   const page = parsePage(query);
-  // Who may pull from something below it alone is told nothing of itself.
-  const mayPull = (await access.couldDo('pull', name)) || (await access.may('pull', name));
+  const mayPull = access.onlyBelow !== true;
   if (services.gcrListing && (page.last ?? '') === '') {
     const first = await firstPage(request, services, { limit: page.limit, mayPull });
     if (first !== undefined) return first;

@@ -40,7 +40,7 @@ async function decideAll(
   scopes: readonly Scope[],
   { host, fresh }: { readonly host: string; readonly fresh: boolean },
 ): Promise<Granted> {
-  const projects = new Set(scopes.flatMap((scope) => projectOfScope(scope) ?? []));
+  const projects = projectsOf(scopes);
   const standings = new Map(
     await Promise.all(
       [...projects].map(
@@ -63,6 +63,11 @@ async function decideAll(
   };
 }
 
+/** The projects whose policies decide about scopes: each is a read. */
+export function projectsOf(scopes: readonly Scope[]): ReadonlySet<string> {
+  return new Set(scopes.flatMap((scope) => projectOfScope(scope) ?? []));
+}
+
 function allowedBy(
   { anonymousPull }: Authority,
   { principal }: Identity,
@@ -83,7 +88,7 @@ function split(
   allowed: readonly string[],
 ): { granted: readonly Scope[]; refused: readonly Scope[] } {
   const { type, actions } = scope;
-  const name = type === 'project' ? pathOfProject(scope.name) : scope.name;
+  const name = nameOf(scope);
   const possible = possibleActions(type);
   const isAll = actions.includes('*');
   const asked = isAll ? possible : possible.filter((one) => isAsked(actions, one));
@@ -95,13 +100,18 @@ function split(
   return { granted: of(granted), refused: of(refused) };
 }
 
-/** Whether one of these actions was asked for in so many words. */
+/** Whether one of these actions was asked for in so many words, or with all there are. */
 function asks(scope: Scope, { type, name, actions }: Scope): boolean {
   return (
     scope.type === type &&
-    scope.name === name &&
-    actions.some((action) => scope.actions.includes(action))
+    nameOf(scope) === name &&
+    [...actions, '*'].some((action) => scope.actions.includes(action))
   );
+}
+
+/** What tokens call it that a scope is about. */
+function nameOf({ type, name }: Scope): string {
+  return type === 'project' ? pathOfProject(name) : name;
 }
 
 function isAsked(actions: readonly string[], action: string): boolean {

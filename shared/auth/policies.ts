@@ -20,7 +20,7 @@ import {
   recentSeconds,
   trustingProjectsMax,
 } from '../oci/limits.ts';
-import { parseRepositoryName } from '../oci/reference.ts';
+import { parseRepositoryName, projectOf } from '../oci/reference.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Document, Documents, Key, Reads, Transaction } from '../ports/documents.ts';
 import { type Member, parseMember } from './member.ts';
@@ -286,8 +286,9 @@ export function parseBindings(
  */
 export function parsePrefix(text: string, project: string): string {
   const prefix = pathOfProject(text).replace(/\/(?:\*{0,2})$/, '');
-  const isInside = prefix.startsWith(`${project}/`) && parseRepositoryName(prefix) !== undefined;
-  if (isInside) return prefix;
+  const name = parseRepositoryName(prefix);
+  // Below `example.com` lie no repositories of its own, but projects.
+  if (name !== undefined && name !== project && projectOf(name) === project) return prefix;
   throw invalid(
     `a prefix begins with the project, in whole segments, as ${project}/backend does: not ${quoted(text)}`,
   );

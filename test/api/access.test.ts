@@ -619,8 +619,8 @@ table('roles, by Basic', [
   row('a bare name is a repository of its project', [
     as('{reader}', {
       method: 'GET',
-      path: '/v2/team/tags/list',
-      expect: { status: 404, code: 'NAME_UNKNOWN' },
+      path: '/v2/team/manifests/v1',
+      expect: { status: 404, code: 'MANIFEST_UNKNOWN' },
     }),
   ]),
   row('a prefix holds inside the project, and nowhere else', [
@@ -867,17 +867,26 @@ table('a digest alone opens nothing', [
     },
   ]),
   row(
-    'a mount by who may pull the source is one: in the project, with a token for the target alone',
+    'a mount by who may pull the source is one: with a token that names it, or without any',
     [
       pushBlob('team/holder', shared),
-      getToken('{writer}', ['repository:team/target:pull,push']),
+      getToken('{writer}', ['repository:team/target:pull,push', 'repository:team/holder:pull']),
       as(bearer, mounted('team/target', shared.digest, 'team/holder')),
       as(bearer, pullBlob('team/target', shared)),
-      getToken('{writer}', ['repository:team/second:pull,push']),
+      getToken('{writer}', ['repository:team/second:pull,push', 'repository:team/holder:pull']),
       as(bearer, mounted('team/second', shared.digest)),
       as(bearer, pullBlob('team/second', shared)),
+      as('{writer}', mounted('team/third', shared.digest)),
+      as('{writer}', pullBlob('team/third', shared)),
     ],
   ),
+  row('a token for a repository opens no other of the project: a mount by it is an upload', [
+    pushBlob('team/holder', shared),
+    getToken('{writer}', ['repository:team/fourth:pull,push']),
+    as(bearer, mountRefused('team/fourth', shared.digest, 'team/holder')),
+    as(bearer, mountRefused('team/fourth', shared.digest)),
+    as(bearer, missBlob('team/fourth', shared)),
+  ]),
   row('a mount by who may not pull the source is an upload: 202, and no bytes', [
     pushBlob('team/holder', secret),
     as('{prefixed}', mountRefused('team/app/web', secret.digest, 'team/holder')),

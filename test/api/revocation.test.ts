@@ -162,6 +162,37 @@ describe('the right to administer a project', () => {
     assert.equal(await mayAdminister('owned', token), false);
   });
 
+  it('is gone at once for who shows a secret each time, too, and for who had begun to ask', async () => {
+    const { url } = registry();
+    const robot = await robotOf('elsewhere', 'slow');
+    const [mine, others] = [['robot:slow@elsewhere'], ['user:a@example.com']];
+    await decide('slowly', [{ role: 'owner', members: mine }]);
+    const headers = { authorization: robot, 'content-type': 'application/json' };
+    const listRobots = () => fetch(`${url}/api/v1/projects/slowly/robots`, { headers });
+    assert.equal((await listRobots()).status, 200);
+    let goOn = () => {};
+    const isChanged = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const body = async function* () {
+      yield Buffer.from('{"name":"backdoor",');
+      await isChanged;
+      yield Buffer.from('"role":"owner"}');
+    };
+    const asked = fetch(`${url}/api/v1/projects/slowly/robots`, {
+      method: 'POST',
+      headers,
+      body: body(),
+      duplex: 'half',
+    } as RequestInit);
+    // That it was let through is known by the next request being so, which came after it.
+    assert.equal((await listRobots()).status, 200);
+    await decide('slowly', [{ role: 'owner', members: others }]);
+    assert.equal((await listRobots()).status, 403, 'by its secret');
+    goOn();
+    assert.equal((await asked).status, 403, 'by what it had begun before');
+  });
+
   itWhereClocksMove('goes with the secret of a robot', async () => {
     const { services } = registry();
     const of = { project: 'owned', name: 'keeper' };
@@ -197,7 +228,43 @@ describe('what is given', () => {
   });
 });
 
+describe('what is given to who asks in another way', () => {
+  it('holds at once as well: for all there is, and in a project of a domain', async () => {
+    const robot = await robotOf('elsewhere', 'asker');
+    const member = 'robot:asker@elsewhere';
+    const scopes = ['repository:later/app:*', 'project:example.com:later:admin'];
+    const granted = async (scope: string) => {
+      const path = `/v2/token?scope=${scope}`;
+      const { body } = await send(registry().url, { method: 'GET', path, authorization: robot });
+      const [, payload = ''] = JSON.parse(String(body)).token.split('.');
+      return JSON.parse(Buffer.from(payload, 'base64url').toString()).access.length;
+    };
+    for (const scope of scopes) assert.equal(await granted(scope), 0, scope);
+    for (const project of ['later', 'example.com/later']) {
+      await decide(project, [{ role: 'owner', members: [member] }]);
+    }
+    for (const scope of scopes) assert.equal(await granted(scope), 1, scope);
+  });
+});
+
 describe('a policy', () => {
+  it('is refused where it is larger than a document may be, not failed at', async () => {
+    const members = Array.from(
+      { length: 1000 },
+      (_, at) => `principal://issuer.example/${String(at).padStart(990, '0')}`,
+    );
+    await assert.rejects(decide('large', [{ role: 'reader', members }]), (error) => {
+      assert.ok(error instanceof RegistryError && error.status === 400, String(error));
+      return true;
+    });
+  });
+
+  it('has no prefix of another project: what lies below a domain are projects of their own', async () => {
+    const members = ['user:a@example.com'];
+    const bindings = [{ role: 'reader' as const, members, prefix: 'example.com/other' }];
+    await assert.rejects(decide('example.com', bindings), RegistryError);
+  });
+
   it('is changed by who saw it as it is, and by nobody else: of twenty at once none is lost', async () => {
     const { services } = registry();
     const project = 'crowded';

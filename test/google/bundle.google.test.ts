@@ -63,7 +63,8 @@ describe('what is bundled', { skip }, () => {
   /** As the admin, and as clients do: by a token. */
   const sendAsAdmin = async (calls: readonly Call[]) => {
     const basic = `Basic ${Buffer.from(`admin:${berth.password}`).toString('base64')}`;
-    const scope = 'repository:bundled/image:pull,push,delete&scope=registry:catalog:*';
+    const scope =
+      'repository:bundled/image:pull,push,delete&scope=registry:catalog:*&scope=project:bundled:admin';
     const login: Call = {
       method: 'GET',
       path: `/v2/token?scope=${scope}`,
@@ -76,7 +77,7 @@ describe('what is bundled', { skip }, () => {
   };
 
   it('passes the check that the platform makes of the file it begins with', () => {
-    for (const name of ['token', 'uploads'] as const) {
+    for (const name of ['token', 'uploads', 'admin'] as const) {
       const main = bundledMain(name, directory);
       const { status, stderr } = spawnSync(process.execPath, ['--check', main]);
       assert.equal(status, 0, String(stderr));
@@ -139,6 +140,30 @@ describe('what is bundled', { skip }, () => {
       patch(100, 300),
       { method: 'PUT', path: `{upload}&digest=${layer.digest}`, expect: { status: 201 } },
       pullBlob('bundled/image', layer),
+    ]);
+  });
+
+  it('administers', async () => {
+    const at = '/api/v1/projects/bundled';
+    const json = { 'Content-Type': 'application/json' };
+    await sendAsAdmin([
+      { method: 'GET', path: '/api/v1/openapi.json', expect: { status: 200 } },
+      { method: 'GET', path: '/api/v1/whoami', expect: { status: 200 } },
+      {
+        method: 'PUT',
+        path: `${at}/policy`,
+        headers: { ...json, 'If-Match': '*' },
+        body: '{"bindings":[{"role":"reader","members":["allUsers"]}]}',
+        expect: { status: 200 },
+      },
+      {
+        method: 'POST',
+        path: `${at}/robots`,
+        headers: json,
+        body: '{"name":"ci","role":"writer"}',
+        expect: { status: 201 },
+      },
+      { method: 'GET', path: `${at}/audit`, expect: { status: 200 } },
     ]);
   });
 

@@ -2,7 +2,7 @@
 // is there, by what every route has; what is particular to one stands in `particulars`.
 
 import { METHODS } from 'node:http';
-import { type Route, routes } from '#functions/routes.ts';
+import { functionOf, type Route, routes } from '#functions/routes.ts';
 import { digestOf } from '#shared/oci/digest.ts';
 import { hostileHeaders, soundAuthorization } from './header-grammar.ts';
 import { manifest } from './manifest-grammar.ts';
@@ -49,9 +49,9 @@ function isWellFormed({ method, path, headers }: Request): boolean {
   );
 }
 
-/** The more of a route's path is the client's, the more often. */
+/** The more of a route's path is the client's, the more often; but for the admin API's, which are many. */
 const weighted: readonly Route[] = routes.flatMap((route: Route) => {
-  const parameters = route.path.split('{').length - 1;
+  const parameters = functionOf(route) === 'admin' ? 0 : route.path.split('{').length - 1;
   return Array.from({ length: 1 + 2 * parameters }, () => route);
 });
 
@@ -91,7 +91,8 @@ function pathOf(
     if (parameter === 'name') return nameOf(random, subject, request, sound());
     if (parameter === 'digest') return values.digest(random, subject, sound());
     if (parameter === 'reference') return values.reference(random, subject, sound());
-    if (parameter !== 'session') return hostileText(random);
+    if (parameter === 'project') return sound() ? random.pick(administered) : hostileText(random);
+    if (parameter !== 'session') return sound() ? random.pick(called) : hostileText(random);
     const { id, state } = values.session(random, subject, sound());
     request.query.push(['_state', state]);
     return id;
@@ -101,6 +102,11 @@ function pathOf(
   if (own !== undefined) return own;
   return sound() ? filled : values.nearly(random, filled);
 }
+
+/** Projects that only the admin API knows, so that what is decided there decides about nothing else. */
+const administered = ['administered', 'example.com:administered', 'Not-One'];
+/** What robots, secrets and rules are called. */
+const called = ['ci', 'main', 'a.b-c'];
 
 /** Reading goes everywhere; what is deleted is deleted in one place, so that there is something to the end. */
 function nameOf(random: Random, subject: Subject, { method }: Request, sound: boolean): string {
@@ -194,6 +200,22 @@ const particulars: Partial<Record<string, (particular: Particular) => void>> = {
     ]);
     request.body = bytes;
   },
+  'admin/list-projects': page,
+  'admin/list-audit': page,
+  'admin/put-policy': (particular) => {
+    const { random, sound } = particular;
+    const role = sound() ? 'reader' : hostileText(random);
+    const member = sound() ? 'user:ann@example.com' : hostileText(random);
+    const prefix = sound() ? 'administered/app' : hostileText(random);
+    json(particular, { bindings: [{ role, members: [member], prefix }], writersDelete: sound() });
+  },
+  'admin/create-robot': robot,
+  'admin/change-robot': robot,
+  'admin/create-secret': (particular) =>
+    json(particular, { expiresAt: time(particular.random, particular.sound()) }),
+  'admin/create-rule': rule,
+  'admin/change-rule': rule,
+  'admin/delete-rule': precondition,
   'uploads/append': chunk,
   'uploads/finish': (particular) => {
     const { random, subject, request, sound } = particular;
@@ -210,6 +232,48 @@ function page({ random, request }: Particular): void {
     request.query.push(['n', random.chance(0.6) ? String(random.below(20)) : hostileText(random)]);
   if (random.chance(0.3))
     request.query.push(['last', random.pick(['a', '%00', hostileText(random)])]);
+}
+
+function robot(particular: Particular): void {
+  const { random, sound } = particular;
+  json(particular, {
+    ...(random.chance(0.5) ? { name: sound() ? random.pick(called) : hostileText(random) } : {}),
+    ...(random.chance(0.7) ? { role: sound() ? 'writer' : hostileText(random) } : {}),
+    ...(random.chance(0.5) ? { prefix: sound() ? null : hostileText(random) } : {}),
+    ...(random.chance(0.5) ? { expiresAt: time(random, sound()) } : {}),
+  });
+}
+
+function rule(particular: Particular): void {
+  const { random, sound } = particular;
+  const issuer = 'https://token.actions.githubusercontent.com';
+  json(particular, {
+    ...(random.chance(0.7) ? { id: sound() ? random.pick(called) : hostileText(random) } : {}),
+    issuer: sound() ? issuer : hostileText(random),
+    claims: {
+      [sound() ? 'repository' : hostileText(random)]: sound() ? 'a/b' : hostileText(random),
+    },
+    ...(random.chance(0.5) ? { role: sound() ? 'reader' : hostileText(random) } : {}),
+  });
+}
+
+function time(random: Random, sound: boolean): string {
+  return sound ? '2099-01-01T00:00:00Z' : hostileText(random);
+}
+
+/** A body of JSON, or nearly. */
+function json(particular: Particular, body: object): void {
+  const { random, request, sound } = particular;
+  precondition(particular);
+  const text = JSON.stringify(body);
+  request.body = Buffer.from(sound() ? text : values.nearly(random, text));
+  request.headers.push(['Content-Type', sound() ? 'application/json' : 'text/plain']);
+}
+
+function precondition({ random, request, sound }: Particular): void {
+  if (random.chance(0.6)) {
+    request.headers.push(['If-Match', sound() ? '*' : random.pick(['"0"', 'W/"0"', ',', '"'])]);
+  }
 }
 
 function chunk({ random, request, sound }: Particular): void {

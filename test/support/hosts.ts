@@ -11,6 +11,7 @@ import type { Services } from '#functions/services.ts';
 import { startStreaming } from '#functions/streaming.ts';
 import { startGateway } from '#infra/local/gateway.ts';
 import { createRouter } from '#shared/http/router.ts';
+import { headerBytesMax } from '#shared/oci/limits.ts';
 
 export interface RunningHost {
   /** `http://127.0.0.1:port`, or `h2c://…` where it is to be called in HTTP/2. */
@@ -60,7 +61,7 @@ export const framework: Host = async (services) => {
     return servers.get(target ?? '') ?? servers.get('manifests');
   };
   // Handed on as it is, so that the framework reads what the client sent.
-  const front = createServer((request, response) => {
+  const front = createServer({ maxHeaderSize: headerBytesMax }, (request, response) => {
     serverOf(request)?.emit('request', request, response);
   });
   await new Promise<void>((resolve) => {

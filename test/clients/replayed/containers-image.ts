@@ -13,8 +13,8 @@ import {
   headBlob,
   headManifest,
   listTags,
+  loggedIn,
   mount,
-  noRefreshTokens,
   octets,
   patch,
   ping,
@@ -22,6 +22,7 @@ import {
   put,
   putManifest,
   type ReplayedClient,
+  refusedRefresh,
   scopeOf,
   service,
   tokenByForm,
@@ -62,11 +63,17 @@ export function containersImage(): ReplayedClient {
       putManifest(to, 'v1', pushed),
     ]),
   ];
-  const refresh = [
-    ['client_id', 'containers/image'],
-    ['grant_type', 'refresh_token'],
-    ['refresh_token', 'an identity token'],
-  ] as const;
+  const byRefresh = (refreshToken: string) =>
+    tokenByForm(
+      [
+        ['client_id', 'containers/image'],
+        ['grant_type', 'refresh_token'],
+        ['refresh_token', refreshToken],
+        scopeOf(name, 'pull,push'),
+        service,
+      ],
+      { 'Transfer-Encoding': 'chunked' },
+    );
   return {
     client: 'podman, buildah and skopeo (containers/image 5.23)',
     headers: {
@@ -139,15 +146,17 @@ export function containersImage(): ReplayedClient {
         ],
       },
       {
-        description: 'is told that there are no refresh tokens, in answer to a chunked form',
+        description: 'comes in by the refresh token that docker was given, in a chunked form',
         calls: [
+          ...loggedIn(account),
           challenged(ping),
-          noRefreshTokens(
-            tokenByForm([...refresh, scopeOf(name, 'pull'), service], {
-              'Transfer-Encoding': 'chunked',
-            }),
-          ),
+          byRefresh('{refresh}'),
+          ...bearing([post(name)]),
         ],
+      },
+      {
+        description: 'is told to log in again by what is no refresh token',
+        calls: [challenged(ping), refusedRefresh(byRefresh('an identity token'))],
       },
     ],
   };

@@ -10,14 +10,15 @@ import {
   getManifest,
   headBlob,
   headManifest,
+  loggedIn,
   mount,
-  noRefreshTokens,
   patch,
   ping,
   post,
   put,
   putManifest,
   type ReplayedClient,
+  refusedRefresh,
   scopeOf,
   service,
   tokenByForm,
@@ -58,21 +59,25 @@ export function docker(): ReplayedClient {
       putManifest(to, 'v1', pushed),
     ]),
   ];
-  const identity = [
-    ['client_id', 'docker'],
-    ['grant_type', 'refresh_token'],
-    ['refresh_token', 'an identity token'],
-  ] as const;
+  const byRefresh = (refreshToken: string) =>
+    tokenByForm([
+      ['client_id', 'docker'],
+      ['grant_type', 'refresh_token'],
+      ['refresh_token', refreshToken],
+      scopeOf(name, 'push,pull'),
+      service,
+    ]);
   return {
     client: 'docker 20.10',
     headers: { 'User-Agent': 'docker/20.10.24 go/go1.19.8 os/linux arch/amd64' },
     replays: [
       {
-        description: 'logs in, and asks for a refresh token, which it can do without',
+        description: 'logs in, and comes back by the refresh token that it was given',
         calls: [
+          ...loggedIn(account),
           challenged(ping),
-          tokenByGet([account, ['client_id', 'docker'], ['offline_token', 'true'], service]),
-          ...bearing([ping]),
+          byRefresh('{refresh}'),
+          ...bearing([post(name, { 'Content-Type': '' })]),
         ],
       },
       {
@@ -109,11 +114,8 @@ export function docker(): ReplayedClient {
         ],
       },
       {
-        description: 'is told that there are no refresh tokens',
-        calls: [
-          challenged(ping),
-          noRefreshTokens(tokenByForm([...identity, scopeOf(name, 'push,pull'), service])),
-        ],
+        description: 'is told to log in again by what is no refresh token',
+        calls: [challenged(ping), refusedRefresh(byRefresh('an identity token'))],
       },
     ],
   };

@@ -262,13 +262,17 @@ export function scopeOf(name: string, actions: string) {
   return ['scope', `repository:${name}:${actions}`] as const;
 }
 
-/** An identity token is what some registries answer to a login. Here there are none, and the answer must say so. */
-export function noRefreshTokens(call: Call): Call {
-  return {
-    ...call,
-    expect: { status: 400, code: 'UNSUPPORTED', message: /grant_type/ },
-    keep: {},
-  };
+/** docker's login, which is given what it keeps in place of the password: `{refresh}`. */
+export function loggedIn(account: readonly [string, string]): Call[] {
+  const asked = [['client_id', 'docker'], ['offline_token', 'true'], service] as const;
+  const call = tokenByGet([account, ...asked]);
+  const refresh = (answer: Answer) => JSON.parse(String(answer.body)).refresh_token;
+  return [challenged(ping), { ...call, keep: { ...call.keep, refresh } }, ...bearing([ping])];
+}
+
+/** Who shows what is no refresh token (any more) is to log in again. */
+export function refusedRefresh(call: Call): Call {
+  return { ...call, expect: { status: 401, code: 'UNAUTHORIZED', message: /log in/ }, keep: {} };
 }
 
 /** The list of tags of a repository with one. @param query how many are asked for */

@@ -1,0 +1,3 @@
+import { onceMoreOnGoogle } from './again.ts';
+
+await onceMoreOnGoogle('clients/kubernetes');
