@@ -116,7 +116,7 @@ async function listChildren(
     const isKnown = isBelowChild && children.has(child);
     after = [...prefix, isKnown ? `${root}${child}/${end}` : last];
   }
-  return [...children].sort();
+  return [...children].sort((one, other) => (one < other ? -1 : 1));
 }
 
 function childIn(root: string, name: string): string {

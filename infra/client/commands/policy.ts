@@ -211,9 +211,8 @@ function describe({ bindings, writersDelete, gcrDeletes }: Policy): string {
     members.map((member) => [role, member, prefix ?? '']),
   );
   const members = table(['ROLE', 'MEMBER', 'PREFIX'], rows, terminalColumns());
-  const deleting = gcrDeletes ? 'is kept from deleting' : 'may be deleted';
-  return `${members}
-Writers ${writersDelete ? 'may' : 'may not'} delete. What is tagged, or named by others, ${deleting}.`;
+  const kept = gcrDeletes ? '\nWhat is tagged, or named by another manifest, is not deleted.' : '';
+  return `${members}\nWriters ${writersDelete ? 'may' : 'may not'} delete.${kept}`;
 }
 
 /** What a policy says beside its bindings, as far as it was asked for. */
