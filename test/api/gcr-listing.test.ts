@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { parseDigest } from '#shared/oci/digest.ts';
+import { listedEntriesMax } from '#shared/oci/limits.ts';
 import { mediaTypes } from '#shared/oci/media-types.ts';
+import { parseRepositoryName, type Tag } from '#shared/oci/reference.ts';
+import { repositoryAt, tagKey } from '#shared/registry/layout.ts';
+import { write } from '#shared/registry/records.ts';
+import { isOnGoogle } from '#test/support/backend.ts';
 import {
   type Answer,
   type Call,
@@ -37,6 +43,7 @@ interface Listed {
   readonly tags: readonly string[];
 }
 
+const parsedKeys = ({ body }: Answer) => Object.keys(JSON.parse(String(body)) as object);
 const listed = ({ body }: Answer): Listed => JSON.parse(String(body)) as Listed;
 const list = (name: string, expect: Call['expect'], query = ''): Call => ({
   method: 'GET',
@@ -425,4 +432,28 @@ it('the pages of a list lead to every tag once, whose first tells of all', async
     path = answer.headers['link'] === undefined ? undefined : nextPage(answer);
   }
   assert.deepEqual(seen, tags);
+});
+
+it('a list that would be too long is the specification’s, which says so by its pages, and the log does', {
+  skip: isOnGoogle() ? 'that many documents take an emulator minutes' : false,
+}, async () => {
+  const { services, url, logged } = registry();
+  const name = parseRepositoryName('long/img') ?? assert.fail('a name');
+  await sendAll(url, pushAll(name, image, 'a'));
+  const tagsOfAll = Array.from({ length: listedEntriesMax }, (_, at) => `t${at}`);
+  const record = { digest: parseDigest(image.digest) ?? assert.fail(), updated: 0, by: 'admin' };
+  const fill = (tags: readonly string[]) =>
+    services.documents.transact(async (transaction) => {
+      for (const tag of tags)
+        write(transaction, tagKey(repositoryAt('local', name), tag as Tag), record);
+    });
+  await fill(tagsOfAll.slice(1));
+  const whole = await send(url, { method: 'GET', path: `/v2/${name}/tags/list?n=1` });
+  assert.deepEqual(Object.keys(listed(whole).manifest), [image.digest]);
+  const before = logged.length;
+  await fill(tagsOfAll.slice(0, 1));
+  const answer = await send(url, { method: 'GET', path: `/v2/${name}/tags/list?n=2` });
+  assert.deepEqual(parsedKeys(answer), ['name', 'tags']);
+  assert.equal(nextPage(answer), `/v2/${name}/tags/list?n=2&last=t0`);
+  assert.match(logged.slice(before).join('\n'), /^WARNING a list is too long .*"long\/img"/);
 });
