@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '#shared/ports/clock.ts';
 import type { Documents } from '#shared/ports/documents.ts';
 import type { Events } from '#shared/ports/events.ts';
 import type { Meter } from '#shared/ports/meter.ts';
+import { RecentListings } from '#shared/registry/recent-listings.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { type Environment, settingsReader, type ValueOf } from '#shared/settings.ts';
 import { type BucketSettings, bucketsOf, checkBuckets, checkProjectBucket } from './buckets.ts';
@@ -51,6 +52,8 @@ export async function openGoogleServices(
     clock,
     recent: new RecentManifests(),
     ...locations,
+    listings: new RecentListings(),
+    gcrListing: given.BERTH_GCR_LISTING ?? true,
     ...(await openAccess(
       { documents, clock, log: stderrLog },
       {

@@ -14,6 +14,7 @@ import { stderrLog } from '#shared/log.ts';
 import type { Mirror, MirrorOptions } from '#shared/mirror/mirror.ts';
 import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
+import { RecentListings } from '#shared/registry/recent-listings.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
 import { adminHashOf, loadSecrets, signingKey, verifyingKeys } from './secrets.ts';
@@ -79,6 +80,8 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       mirror,
       mirrorKeepDays: settings.mirror.keepDays,
       ...locations,
+      listings: new RecentListings(),
+      gcrListing: settings.gcrListing,
       ...(await openAccess(
         { documents, clock, log: stderrLog },
         {

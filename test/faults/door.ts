@@ -130,6 +130,7 @@ export class Door {
       },
       observe: () => undefined,
       mirrorKeepDays: 30,
+      gcrListing: true,
       metrics: undefined,
     };
   }

@@ -21,6 +21,7 @@ import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import type { Log, Severity } from '#shared/log.ts';
 import { Mirror, type MirrorSettings } from '#shared/mirror/mirror.ts';
 import { systemClock } from '#shared/ports/clock.ts';
+import { RecentListings } from '#shared/registry/recent-listings.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { backend, isOnGoogle } from './backend.ts';
 import { startBerth } from './berth.ts';
@@ -65,6 +66,8 @@ export interface TestRegistryOptions {
   readonly privateIssuers?: readonly string[];
   /** What answers in place of Google about identities. */
   readonly googleStandIn?: string;
+  /** Whether lists are told as gcr.io tells them; they are when it is left out. */
+  readonly gcrListing?: boolean;
   /** IAM on such a bucket is the policy. */
   readonly projectBucket?: string;
   /** Hosts by which it is called → their locations; any, and `local`, when left out. */
@@ -92,6 +95,7 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
       BERTH_OPERATORS: (options.operators ?? []).join(','),
       BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
       BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
+      BERTH_GCR_LISTING: options.gcrListing === false ? 'off' : 'on',
       ...(options.projectBucket === undefined
         ? {}
         : { BERTH_IAM: 'bucket', BERTH_PROJECT_BUCKET: options.projectBucket }),
@@ -176,6 +180,8 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     clock,
     recent: new RecentManifests(),
     ...locations,
+    listings: new RecentListings(),
+    gcrListing: options.gcrListing ?? true,
     ...(await openAccess(
       { documents, clock },
       {
