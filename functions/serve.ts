@@ -8,7 +8,12 @@ import { isProject } from '#shared/auth/names.ts';
 import { clientAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';
-import { ClientGone, type HttpRequest, parseRequest } from '#shared/http/request.ts';
+import {
+  ClientGone,
+  type HttpRequest,
+  parseRequest,
+  type RequestBody,
+} from '#shared/http/request.ts';
 import { createRouter } from '#shared/http/router.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { nameCharactersMax } from '#shared/oci/limits.ts';
@@ -115,9 +120,21 @@ async function answer(
   const { name, project = name && projectOf(name) } = target;
   if (name !== undefined) exchange.name = name;
   if (project !== undefined) exchange.project = project;
-  const access = await authorise(services, request, route.needs, target);
+  const authorised = () => authorise(services, request, route.needs, target);
+  const access = await authorised();
   exchange.actor = access.by;
-  return act(services, route, { ...request, params, access, requestId: exchange.id }, target);
+  const body = route.needs === 'administer' ? checkedAfter(request.body, authorised) : request.body;
+  return act(services, route, { ...request, body, params, access, requestId: exchange.id }, target);
+}
+
+/** A body may take its time, and who sends it may be no owner any more when it is there. */
+function checkedAfter(body: RequestBody, authorised: () => Promise<unknown>): RequestBody {
+  const bytes = async (max: number) => {
+    const read = await body.bytes(max);
+    await authorised();
+    return read;
+  };
+  return { ...body, bytes };
 }
 
 /** Before the answer goes out: what was done is done, whether the client waits for it or not. */

@@ -186,7 +186,7 @@ export const functionSettings = {
     schema: bucketTemplateSchema,
     fallback: '',
     meaning:
-      'the name of a project’s bucket, with `{project}` in it, and `{location}` if you like: needed for `BERTH_IAM=bucket`',
+      'the name of a project’s bucket, with `{project}` in it, and `{location}` if you like: needed for `BERTH_IAM=bucket`. It must be one that nobody else can make, as names that end in a domain of yours are: whoever owns the bucket owns the project',
     readBy: serving,
   },
   BERTH_PRIVATE_ISSUERS: {

@@ -2,14 +2,14 @@
 
 import { unauthorized, wrongCredentials } from '#shared/auth/challenge.ts';
 import { type Credentials, isForeign, parseBearer } from '#shared/auth/credentials.ts';
-import { grant } from '#shared/auth/grant.ts';
+import { grant, projectsOf } from '#shared/auth/grant.ts';
 import type { Identity } from '#shared/auth/identity.ts';
 import { principalName } from '#shared/auth/principal.ts';
 import { createRefreshToken } from '#shared/auth/refresh-tokens.ts';
 import { parseScopes } from '#shared/auth/scope.ts';
 import { jsonReply } from '#shared/http/reply.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
-import { scopesMax } from '#shared/oci/limits.ts';
+import { bucketTokenSeconds, projectsOfTokenMax, scopesMax } from '#shared/oci/limits.ts';
 import type { Action, ActionRequest } from '../action.ts';
 import type { Services } from '../services.ts';
 import { badForm, readForm } from './form.ts';
@@ -25,12 +25,24 @@ export const issueToken: Action = async (request, services) => {
       status: 400,
     });
   }
+  if (projectsOf(scopes).size > projectsOfTokenMax) {
+    throw new RegistryError('DENIED', {
+      message: `at most ${projectsOfTokenMax} projects in one token`,
+      status: 400,
+    });
+  }
   const granted = await grant(services.authority, identity, scopes, request.host);
   const { principal, expiresAt } = identity;
   // What Google and issuers vouch for for a short time only still gets a whole token, as in gcr.io: but once.
   const isBounded = principal.kind === 'robot' || credentials?.kind === 'refresh';
-  const notAfter = isBounded ? expiresAt : undefined;
-  const issued = await services.issuer.issue(request.host, { principal, ...granted }, notAfter);
+  const notAfter = services.authority.isByBucket(principal)
+    ? services.clock.now() + bucketTokenSeconds * 1000
+    : isBounded
+      ? expiresAt
+      : undefined;
+  const credential = principal.kind === 'admin' ? identity.credential : undefined;
+  const claims = { principal, ...granted, credential };
+  const issued = await services.issuer.issue(request.host, claims, notAfter);
   const refreshToken = isOffline
     ? await createRefreshToken(services, identity, request.host)
     : undefined;

@@ -45,12 +45,8 @@ async function sourceOf(
   const { query, repository, access } = request;
   const named = query.get('from');
   const source = named === null ? undefined : parseRepositoryName(named);
-  // A token need not name the source: clients that mount without a source could not know it. Inside the
-  // project of the target, what the principal may pull is enough; beyond it the token must say so.
-  const mayPull = async (name: Repository['name']) =>
-    (await access.may('pull', name)) ||
-    (repositoryAt(repository.location, name).project === repository.project &&
-      (await access.couldDo('pull', name)));
+  // A token opens what it names, also where its holder might have asked for more: clients ask for the source, too.
+  const mayPull = (name: Repository['name']) => access.may('pull', name);
   if (named === null) return findMountSource(services, repository, digest, mayPull);
   return source === undefined || !(await mayPull(source))
     ? undefined

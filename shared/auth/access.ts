@@ -2,10 +2,17 @@
 
 import { networkOf } from '../http/address.ts';
 import type { HttpRequest } from '../http/request.ts';
+import { RegistryError } from '../oci/errors.ts';
 import { projectOf, type RepositoryName } from '../oci/reference.ts';
 import type { Authority } from './authority.ts';
-import { denied, unauthorized, wrongCredentials } from './challenge.ts';
-import { type Authenticator, isForeign, parseBasic, parseBearer } from './credentials.ts';
+import { denied, TooManyFailedLogins, unauthorized, wrongCredentials } from './challenge.ts';
+import {
+  type Authenticator,
+  type Credentials,
+  isForeign,
+  parseBasic,
+  parseBearer,
+} from './credentials.ts';
 import { type Identity, nobody } from './identity.ts';
 import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
 import { principalName } from './principal.ts';
@@ -41,6 +48,8 @@ export interface AccessServices {
   readonly verifier: TokenVerifier;
   readonly revocations: Revocations;
   readonly rates: RequestRates;
+  /** What stands for the admin's password: another one with each. */
+  readonly adminCredential: string | undefined;
   /** Issuers of ID tokens that may be plain HTTP and in a private network. */
   readonly privateIssuers: readonly string[];
 }
@@ -120,15 +129,31 @@ async function authoriseCredentials(
     token === undefined ? parseBasic(authorization) : ({ kind: 'bearer', token } as const);
   const identity = credentials && (await services.authenticator.authenticate(credentials, request));
   if (identity === undefined) {
-    services.rates.take(networkOf(request.address));
+    countFailedLogin(services, request, credentials);
     throw wrongCredentials(request, { scope: scopeOf(need, target), credentials });
   }
   const access = accessOf(services, request, identity);
   services.rates.take(access.by);
-  // As the policy was a moment ago; but nobody is refused by what is not so any more.
-  if (await allows(services, request, identity, need, target)) return access;
+  // As the policy was a moment ago, but for who could change it; and nobody is refused by what is not so any more.
+  const mayBeRecent = need !== 'administer';
+  if (mayBeRecent && (await allows(services, request, identity, need, target))) return access;
   if (await allows(services, request, identity, need, target, { fresh: true })) return access;
   throw denied(scopeOf(need, target) ?? registryScope(need), access.by);
+}
+
+/** @throws TooManyFailedLogins: what is not answered is still known for a login that failed */
+function countFailedLogin(
+  { rates }: AccessServices,
+  { address }: HttpRequest,
+  credentials: Credentials | undefined,
+): void {
+  try {
+    rates.take(networkOf(address));
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    const username = credentials?.kind === 'basic' ? credentials.username : undefined;
+    throw new TooManyFailedLogins(error, username);
+  }
 }
 
 /** @param claims what the token says, or `undefined` when it is forged, expired, or another host's */
@@ -142,7 +167,7 @@ async function authoriseToken(
   const scope = scopeOf(need, target);
   const challenge = (message: string, error: 'invalid_token' | 'insufficient_scope') =>
     unauthorized(request.origin, request.host, { message, scope, error });
-  if (claims === undefined || (await services.revocations.isRevoked(claims.seen))) {
+  if (claims === undefined || (await isRevoked(services, claims))) {
     services.rates.take(networkOf(request.address));
     throw challenge(
       'the token has expired or was revoked, or is not one for this host: get another',
@@ -171,6 +196,16 @@ async function authoriseToken(
   if (need === 'pull' && (await allows(services, request, nobody, need, target))) return access;
   if (includes(claims.refused, action, scope)) throw denied(scope, access.by);
   throw challenge('the token was not asked for this: get another', 'insufficient_scope');
+}
+
+/** Whether what a token was granted by is not so any more: a policy, a robot, or the admin's password. */
+async function isRevoked(
+  { revocations, adminCredential }: AccessServices,
+  { principal, seen, credential }: TokenClaims,
+): Promise<boolean> {
+  const isAdmins = principal.kind === 'admin';
+  if (isAdmins && (credential === undefined || credential !== adminCredential)) return true;
+  return revocations.isRevoked(seen);
 }
 
 /**

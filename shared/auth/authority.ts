@@ -8,6 +8,7 @@ import type { Identity } from './identity.ts';
 import type { Member } from './member.ts';
 import { openPolicies } from './policies.ts';
 import { emptyPolicy, isOperator, type ProjectPolicy, type Standing } from './policy.ts';
+import type { Principal } from './principal.ts';
 
 export interface AuthoritySettings {
   /** Projects that anyone may pull from, or all of them. */
@@ -35,6 +36,8 @@ export interface VersionedStanding extends Standing {
 }
 
 export interface Authority extends Pick<AuthoritySettings, 'anonymousPull' | 'operators'> {
+  /** Whether it is IAM on buckets that decides about somebody: of what that takes away nobody is told. */
+  isByBucket(principal: Principal): boolean;
   /**
    * @param host the registry's, as the client calls it: issuers' tokens are made for it
    * @param options.fresh the policy as it is now, and not as it was within `recentSeconds`
@@ -77,6 +80,7 @@ export function openAuthority(
   return {
     anonymousPull,
     operators,
+    isByBucket: ({ kind }) => buckets !== undefined && kind === 'google',
     standing: async (project, identity, host, { fresh = false } = {}) => {
       // Whom no policy can refuse anything needs none to be read.
       const { version, ...policy } = isOperator({ operators }, identity.principal)

@@ -40,7 +40,7 @@ async function decideAll(
   scopes: readonly Scope[],
   { host, fresh }: { readonly host: string; readonly fresh: boolean },
 ): Promise<Granted> {
-  const projects = new Set(scopes.flatMap((scope) => projectOfScope(scope) ?? []));
+  const projects = projectsOf(scopes);
   const standings = new Map(
     await Promise.all(
       [...projects].map(
@@ -61,6 +61,11 @@ async function decideAll(
     refused: decided.flatMap(({ refused }) => refused),
     seen: { ...identity.seen, ...Object.fromEntries(seen) },
   };
+}
+
+/** The projects whose policies decide about scopes: each is a read. */
+export function projectsOf(scopes: readonly Scope[]): ReadonlySet<string> {
+  return new Set(scopes.flatMap((scope) => projectOfScope(scope) ?? []));
 }
 
 function allowedBy(

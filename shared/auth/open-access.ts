@@ -67,12 +67,14 @@ export async function openAccess(
       bucketOfProject(projectBucket, { project, location: settings.locationOf(host) }),
     permissionsOfAnyone: (bucket: string) => google.anonymousPermissionsOn(bucket),
   };
+  const adminCredential = adminHash === undefined ? undefined : sha256(adminHash);
   return {
+    adminCredential,
     authenticator: openAuthenticator({
       documents,
       clock,
       isAdmin: (password) => passwords.verify(adminHash ?? '', password),
-      adminCredential: adminHash === undefined ? undefined : sha256(adminHash),
+      adminCredential,
       google,
       audiencesOf,
       oidc: openOidcTokens({ documents, clock, log, privateIssuers }),

@@ -5,8 +5,9 @@
 // older version is refused. Versions are compared, not clocks. Every instance reads the markers, a handful at most,
 // twice a minute.
 //
-//   - / - / revocations / subject             `at`, to make each write another; gone when no token is older
+//   - / - / revocations / subject             `change`, to make each write another; gone when no token is older
 
+import { randomUUID } from 'node:crypto';
 import { revocationSettleSeconds, revocationsReadSeconds, tokenSeconds } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Document, Documents, Key, Transaction } from '../ports/documents.ts';
@@ -24,7 +25,8 @@ export const projectSubject = (project: string): string => `project:${project}`;
 /** Refuses tokens that were granted by what this transaction changes. */
 export function revoke(transaction: Transaction, subject: string, now: number): void {
   const expiresAt = now + (tokenSeconds + 2 * revocationSettleSeconds) * 1000;
-  transaction.set(revocationKey(subject), { at: now }, { expiresAt });
+  // Two of one millisecond, by clocks that differ, must not count as one.
+  transaction.set(revocationKey(subject), { change: randomUUID() }, { expiresAt });
 }
 
 export interface Revocations {

@@ -20,6 +20,8 @@ export interface TokenClaims {
   readonly seen: Seen;
   readonly granted: readonly Scope[];
   readonly refused: readonly Scope[];
+  /** Of the admin's tokens, what stands for the password that they were got by. */
+  readonly credential?: string | undefined;
 }
 
 export interface IssuedToken {
@@ -59,10 +61,10 @@ export async function createIssuer(key: JWK, clock: Clock): Promise<TokenIssuer>
   const privateKey = await importJWK(key, algorithm);
   return {
     issue: async (service, claims, notAfter = Number.POSITIVE_INFINITY) => {
-      const { principal, seen, granted, refused } = claims;
+      const { principal, seen, granted, refused, credential } = claims;
       const issued = Math.floor(clock.now() / 1000);
       const seconds = Math.min(tokenSeconds, Math.max(1, Math.floor(notAfter / 1000) - issued));
-      const token = await new SignJWT({ access: granted, refused, principal, seen })
+      const token = await new SignJWT({ access: granted, refused, principal, seen, credential })
         .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid: key.kid ?? '' })
         .setIssuer(issuer)
         .setSubject(principalName(principal))
@@ -115,6 +117,7 @@ const claimsSchema = v.object({
   refused: scopesSchema,
   principal: principalSchema,
   seen: v.record(v.string(), v.number()),
+  credential: v.optional(v.string()),
 });
 
 /**
@@ -171,8 +174,12 @@ async function verifyToken(
       requiredClaims: ['exp', 'nbf', 'sub'],
       currentDate: new Date(clock.now()),
     });
-    const { exp, access, refused, principal, seen } = v.parse(claimsSchema, payload);
-    return { claims: { principal, seen, granted: access, refused }, expiresAt: exp * 1000 };
+    const { exp, access, refused, principal, seen, credential } = v.parse(claimsSchema, payload);
+    const claims = { principal, seen, granted: access, refused };
+    return {
+      claims: credential === undefined ? claims : { ...claims, credential },
+      expiresAt: exp * 1000,
+    };
   } catch {
     // Whatever is wrong with it, and there are many ways, the client needs another.
     return undefined;

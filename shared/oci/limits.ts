@@ -46,8 +46,12 @@ export const catalogPageDefault = 1000;
 export const referrersPageMax = 1000;
 export const referrersPageBytesMax = 4 * 1024 * 1024;
 
-/** Scopes in one request for a token. */
+/** Scopes in one request for a token, and projects that they name: the policy of each is read. */
 export const scopesMax = 100;
+export const projectsOfTokenMax = 20;
+
+/** How long a token is good where IAM on a bucket decided: of what that takes away nobody is told. */
+export const bucketTokenSeconds = 120;
 
 /** A form posted to the token endpoint. */
 export const formBytesMax = 64 * 1024;

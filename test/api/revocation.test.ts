@@ -162,6 +162,37 @@ describe('the right to administer a project', () => {
     assert.equal(await mayAdminister('owned', token), false);
   });
 
+  it('is gone at once for who shows a secret each time, too, and for who had begun to ask', async () => {
+    const { url } = registry();
+    const robot = await robotOf('elsewhere', 'slow');
+    const [mine, others] = [['robot:slow@elsewhere'], ['user:a@example.com']];
+    await decide('slowly', [{ role: 'owner', members: mine }]);
+    const headers = { authorization: robot, 'content-type': 'application/json' };
+    const listRobots = () => fetch(`${url}/api/v1/projects/slowly/robots`, { headers });
+    assert.equal((await listRobots()).status, 200);
+    let goOn = () => {};
+    const isChanged = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const body = async function* () {
+      yield Buffer.from('{"name":"backdoor",');
+      await isChanged;
+      yield Buffer.from('"role":"owner"}');
+    };
+    const asked = fetch(`${url}/api/v1/projects/slowly/robots`, {
+      method: 'POST',
+      headers,
+      body: body(),
+      duplex: 'half',
+    } as RequestInit);
+    // That it was let through is known by the next request being so, which came after it.
+    assert.equal((await listRobots()).status, 200);
+    await decide('slowly', [{ role: 'owner', members: others }]);
+    assert.equal((await listRobots()).status, 403, 'by its secret');
+    goOn();
+    assert.equal((await asked).status, 403, 'by what it had begun before');
+  });
+
   itWhereClocksMove('goes with the secret of a robot', async () => {
     const { services } = registry();
     const of = { project: 'owned', name: 'keeper' };

@@ -19,6 +19,7 @@ import {
   importJWK,
   type JWK,
 } from 'jose';
+import { sha256 } from '#shared/auth/secrets.ts';
 import { type RunningBerth, startBerth } from '#test/support/berth.ts';
 import { type Answer, type Call, send } from '#test/support/calls.ts';
 
@@ -57,15 +58,17 @@ class Forger {
   readonly #key: CryptoKey;
   readonly #public: JWK;
   readonly #stranger: CryptoKey;
+  readonly #credential: string;
   readonly strangerPublic: JWK;
 
   private constructor(
     host: string,
-    ours: { kid: string; key: CryptoKey; publicJwk: JWK },
+    ours: { kid: string; key: CryptoKey; publicJwk: JWK; adminHash: string },
     stranger: { key: CryptoKey; publicJwk: JWK },
   ) {
     this.host = host;
     this.kid = ours.kid;
+    this.#credential = sha256(ours.adminHash);
     this.#key = ours.key;
     this.#public = ours.publicJwk;
     this.#stranger = stranger.key;
@@ -80,7 +83,7 @@ class Forger {
     const pair = await generateKeyPair('ES256', { extractable: true });
     return new Forger(
       host,
-      { kid: jwk.kid, key, publicJwk },
+      { kid: jwk.kid, key, publicJwk, adminHash: secrets.chosenHash },
       { key: pair.privateKey, publicJwk: await exportJWK(pair.publicKey) },
     );
   }
@@ -93,6 +96,7 @@ class Forger {
       refused: [],
       principal: { kind: 'admin' },
       seen: {},
+      credential: this.#credential,
       iss: 'berth',
       sub: 'user:admin',
       aud: this.host,
