@@ -4,6 +4,9 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Incoming, Outgoing } from './message.ts';
 
+/** Lists that may come in several lines (RFC 9110 section 5.3), of which Node would keep the first one alone. */
+const lists = ['if-match', 'if-none-match'];
+
 /** A request's headers and body. */
 export class Http2Incoming implements Incoming {
   readonly httpVersionMajor = 2;
@@ -22,7 +25,7 @@ export class Http2Incoming implements Incoming {
   ) {
     this.#stream = stream;
     this.socket = socket;
-    this.headers = headers;
+    this.headers = withWholeLists(headers, rawHeaders);
     this.rawHeaders = rawHeaders;
     this.method = headers[':method'];
     this.url = headers[':path'];
@@ -141,4 +144,16 @@ export class Http2Outgoing implements Outgoing {
       if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
     });
   }
+}
+
+function withWholeLists(
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+): IncomingHttpHeaders {
+  for (const name of lists) {
+    if (headers[name] === undefined) continue;
+    const lines = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1] === name);
+    if (lines.length > 1) headers[name] = lines.join(', ');
+  }
+  return headers;
 }

@@ -92,6 +92,11 @@ testCalls('PUT under a tag that points at something', registry, [
     'done',
   ),
   rowOf(
+    'If-None-Match in lines, of which the last one has it, is 412',
+    { 'If-None-Match': ['"x"', tag(other), tag(first)] },
+    'If-None-Match',
+  ),
+  rowOf(
     'If-Match in lines, of which one has it, is done',
     { 'If-Match': [tag(other), tag(first)] },
     'done',
@@ -118,7 +123,6 @@ testCalls('PUT under a tag that points at something', registry, [
   ...[
     first.digest,
     '',
-    ' ',
     ',',
     '*, *',
     '* x',

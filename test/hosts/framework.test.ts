@@ -3,6 +3,7 @@
 import '#test/api/access.test.ts';
 import '#test/api/admin.test.ts';
 import '#test/api/collect.test.ts';
+import '#test/api/conditional-pushes.test.ts';
 import '#test/api/discovery.test.ts';
 import '#test/api/management.test.ts';
 import '#test/api/pages.test.ts';

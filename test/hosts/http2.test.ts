@@ -2,6 +2,7 @@
 
 import '#test/api/access.test.ts';
 import '#test/api/admin.test.ts';
+import '#test/api/conditional-pushes.test.ts';
 import '#test/api/limits.test.ts';
 import '#test/api/pull.test.ts';
 import '#test/api/push-blobs.test.ts';
