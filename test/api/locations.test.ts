@@ -107,17 +107,18 @@ describe('the collector', () => {
     };
     try {
       const nothing = { reviewed: 0, blobs: 0, bytes: 0, failed: 0 };
-      assert.deepEqual(await collect(), { us: nothing, eu: nothing });
+      assert.deepEqual(await collect(), { us: nothing, eu: nothing, mirrors: nothing });
       // The leases are over, and then the grace.
       clock.advance(25 * 60 * 60 * 1000);
       const reviewed = { ...nothing, reviewed: 1 };
-      assert.deepEqual(await collect(), { us: reviewed, eu: reviewed });
+      assert.deepEqual(await collect(), { us: reviewed, eu: reviewed, mirrors: nothing });
       clock.advance(25 * 60 * 60 * 1000);
       await collect();
       clock.advance(25 * 60 * 60 * 1000);
       assert.deepEqual(await collect(), {
         us: { ...reviewed, blobs: 1, bytes: 'us.registry.test'.length },
         eu: { ...reviewed, blobs: 1, bytes: 'eu.registry.test:5000'.length },
+        mirrors: nothing,
       });
     } finally {
       server.close();
