@@ -129,7 +129,7 @@ function attempted({
   params,
   query,
 }: Done): Pick<AuditRecord, 'action' | 'digest' | 'tags'> {
-  const action = audits ?? (needs === 'promise' ? 'pull' : needs);
+  const action = audits ?? (needs === 'promise' || needs === 'list' ? 'pull' : needs);
   const reference = parseReference(params['reference'] ?? '');
   if (reference?.kind === 'tag') {
     const isUntagging = action === 'manifest.delete';

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '#shared/ports/clock.ts';
 import type { Documents } from '#shared/ports/documents.ts';
 import type { Events } from '#shared/ports/events.ts';
 import type { Meter } from '#shared/ports/meter.ts';
+import { RecentListings } from '#shared/registry/recent-listings.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { type Environment, settingsReader, type ValueOf } from '#shared/settings.ts';
 import { logRequests } from './observe.ts';
@@ -41,6 +42,8 @@ export async function openGoogleServices(
     ...eventsOf(given, meter),
     clock,
     recent: new RecentManifests(),
+    listings: new RecentListings(),
+    gcrListing: given.BERTH_GCR_LISTING ?? true,
     locationOf,
     ...(await openAccess(
       { documents, clock, log: stderrLog },

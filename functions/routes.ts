@@ -52,7 +52,7 @@ export const routes = [
     methods: ['GET'],
     path: '/v2/{name}/tags/list',
     run: 'discovery/tags',
-    needs: 'pull',
+    needs: 'list',
   },
   {
     id: 'end-12',

@@ -3,8 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { authorise, type Target } from '#shared/auth/access.ts';
 import { Denied } from '#shared/auth/challenge.ts';
-import { pathOfProject } from '#shared/auth/grant.ts';
-import { isProject } from '#shared/auth/names.ts';
+import { isProject, pathOfProject } from '#shared/auth/names.ts';
 import { clientAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyProgress, writeReply } from '#shared/http/reply.ts';

@@ -23,6 +23,8 @@ export interface Services extends Store, AccessServices {
   readonly log: Log;
   /** Is told of every request when it is over. */
   readonly observe: Observe;
+  /** Whether lists tell of manifests and of what lies below, as gcr.io's do. */
+  readonly gcrListing: boolean;
   /** Figures in Prometheus' text format, or `undefined` where another system keeps them. */
   readonly metrics: (() => Promise<string>) | undefined;
 }

@@ -12,6 +12,7 @@ import {
   projectsSchema,
   type Setting,
   standInSchema,
+  switchSchema,
 } from '#shared/settings.ts';
 import { type TargetName, targetNames } from './targets.ts';
 
@@ -188,6 +189,13 @@ export const functionSettings = {
     meaning:
       'the name of a project’s bucket, with `{project}` in it, and `{location}` if you like: needed for `BERTH_IAM=bucket`. It must be one that nobody else can make, as names that end in a domain of yours are: whoever owns the bucket owns the project',
     readBy: serving,
+  },
+  BERTH_GCR_LISTING: {
+    schema: switchSchema,
+    fallback: 'on',
+    meaning:
+      'whether lists of tags tell of manifests and of what lies below too, as gcr.io’s do: `on` or `off`',
+    readBy: ['discovery'],
   },
   BERTH_PRIVATE_ISSUERS: {
     schema: issuersSchema,

@@ -37,7 +37,7 @@ export function settingsReader<T extends Readonly<Record<string, Setting>>>(
 export const projectsSchema = v.pipe(
   v.string(),
   v.regex(
-    /^(\*|[a-z0-9][a-z0-9._/-]*(\s*,\s*[a-z0-9][a-z0-9._/-]*)*)?$/,
+    /^(\*|[a-z0-9][a-z0-9._/:-]*(\s*,\s*[a-z0-9][a-z0-9._/:-]*)*)?$/,
     'must be project names separated by commas, or *',
   ),
   v.transform((text) =>
@@ -46,10 +46,17 @@ export const projectsSchema = v.pipe(
       : new Set(
           text
             .split(',')
-            .map((part) => part.trim())
+            // As Google writes a project of a domain, or as names begin with it.
+            .map((part) => part.trim().replace(':', '/'))
             .filter(Boolean),
         ),
   ),
+);
+
+/** Something that is either used or not. */
+export const switchSchema = v.pipe(
+  v.picklist(['on', 'off'], 'must be on or off'),
+  v.transform((text) => text === 'on'),
 );
 
 export const portSchema = v.pipe(

@@ -42,6 +42,7 @@ export const policyAnswerSchema = v.object({
   etag: v.string(),
   bindings: v.array(bindingSchema),
   writersDelete: v.boolean(),
+  gcrDeletes: v.boolean(),
 });
 export type PolicyAnswer = v.InferOutput<typeof policyAnswerSchema>;
 

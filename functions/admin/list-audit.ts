@@ -2,6 +2,7 @@
 
 import { type AuditAction, type AuditEntry, auditActions } from '#shared/audit/entries.ts';
 import { listAudit as list } from '#shared/audit/list.ts';
+import { pathOfProject } from '#shared/auth/names.ts';
 import { nextLink, parsePage } from '#shared/http/pagination.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { auditEntriesMax, auditPageDefault } from '#shared/oci/limits.ts';
@@ -48,7 +49,7 @@ function answerOf({
 function readRepository(query: URLSearchParams, project: string): string | undefined {
   const text = query.get('repository');
   if (text === null) return undefined;
-  const name = parseRepositoryName(text);
+  const name = parseRepositoryName(pathOfProject(text));
   if (name !== undefined && projectOf(name) === project) return name;
   throw invalid(`repository must be the name of one in ${project}`);
 }

@@ -1,8 +1,7 @@
 // GET /api/v1/projects: those in which the caller holds a role. Operators hold one in each: after the projects about which
 // something was decided they are shown those that only have repositories, on pages with `undecided=true`.
 
-import { pathOfProject } from '#shared/auth/grant.ts';
-import { isProject } from '#shared/auth/names.ts';
+import { isProject, pathOfProject } from '#shared/auth/names.ts';
 import { isDecided, listProjects as listDecided } from '#shared/auth/policies.ts';
 import { isOperator, roleIn } from '#shared/auth/policy.ts';
 import { catalogName } from '#shared/auth/scope.ts';

@@ -81,7 +81,7 @@ function requireOwnerStays(
 
 /** A policy with its etag, in the header and in the body. */
 export function policyReply(policy: StoredPolicy): Reply {
-  const { bindings, writersDelete } = policy;
+  const { bindings, writersDelete, gcrDeletes = false } = policy;
   const answer: PolicyAnswer = {
     etag: shownEtag(policy),
     bindings: bindings.map(({ role, members, prefix }) => ({
@@ -90,6 +90,7 @@ export function policyReply(policy: StoredPolicy): Reply {
       ...(prefix === undefined ? {} : { prefix }),
     })),
     writersDelete,
+    gcrDeletes,
   };
   return privateReply(answer, { ETag: etagOf(policy) });
 }

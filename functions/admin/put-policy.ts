@@ -9,7 +9,8 @@ import { policyBodySchema, readBody } from './bodies.ts';
 import { change, policyReply } from './policy-changes.ts';
 
 export const putPolicy: ProjectAction = async (request, services) => {
-  const { etag, writersDelete, bindings: named } = await readBody(request, policyBodySchema);
+  const body = await readBody(request, policyBodySchema);
+  const { etag, writersDelete, gcrDeletes, bindings: named } = body;
   if (etag === undefined && request.headers['if-match'] === undefined) {
     throw new RegistryError('UNSUPPORTED', {
       message:
@@ -22,7 +23,12 @@ export const putPolicy: ProjectAction = async (request, services) => {
     action: 'policy.change',
     etags: etag === undefined ? undefined : [quoted(etag)],
     detail: describeChange,
-    to: ({ federation }) => ({ bindings, writersDelete, federation }),
+    to: (before) => ({
+      bindings,
+      writersDelete,
+      gcrDeletes: gcrDeletes ?? before.gcrDeletes === true,
+      federation: before.federation,
+    }),
   });
   return { ...policyReply(policy), audited };
 };
@@ -33,14 +39,16 @@ function quoted(etag: string): string {
 
 /** What was given (+) and what was taken (-). */
 function describeChange(before: ProjectPolicy, after: ProjectPolicy): string {
-  const [old, now] = [given(before.bindings), given(after.bindings)];
+  const [was, is] = [given(before.bindings), given(after.bindings)];
   const changes = [
-    ...[...now].filter((one) => !old.has(one)).map((one) => `+ ${one}`),
-    ...[...old].filter((one) => !now.has(one)).map((one) => `- ${one}`),
+    ...[...is].filter((one) => !was.has(one)).map((one) => `+ ${one}`),
+    ...[...was].filter((one) => !is.has(one)).map((one) => `- ${one}`),
   ];
-  const { writersDelete } = after;
-  if (writersDelete !== before.writersDelete) {
-    changes.push(writersDelete ? '+ writers delete' : '- writers delete');
+  for (const [what, old, now] of [
+    ['writers delete', before.writersDelete, after.writersDelete],
+    ['gcr.io’s rules of deleting', before.gcrDeletes === true, after.gcrDeletes === true],
+  ] as const) {
+    if (now !== old) changes.push(`${now ? '+' : '-'} ${what}`);
   }
   return changes.length === 0 ? 'the same' : changes.join('; ');
 }

@@ -12,14 +12,21 @@ export interface Policy {
   readonly etag: string;
   readonly bindings: readonly Binding[];
   readonly writersDelete: boolean;
+  /** Left out, it stays as it is. */
+  readonly gcrDeletes?: boolean;
 }
 
 /** What a registry answered, as a policy; `undefined` when it is none. */
 export function readPolicy(json: unknown): Policy | undefined {
-  const { etag, bindings, writersDelete } = asRecord(json);
+  const { etag, bindings, writersDelete, gcrDeletes } = asRecord(json);
   const read = readBindings(bindings);
   if (typeof etag !== 'string' || read === undefined) return undefined;
-  return { etag, bindings: read, writersDelete: writersDelete === true };
+  return {
+    etag,
+    bindings: read,
+    writersDelete: writersDelete === true,
+    ...(typeof gcrDeletes === 'boolean' ? { gcrDeletes } : {}),
+  };
 }
 
 /** @returns `undefined` when one is no binding: a policy that was half understood must not be written back */

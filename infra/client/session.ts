@@ -97,9 +97,11 @@ export function terminalColumns(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 
-/** The path of something of a project's in the admin API. */
+/** The path of something of a project's in the admin API, where that of a domain has a colon, however it was written. */
 export function projectPath(project: string, ...parts: readonly string[]): string {
-  return ['/api/v1/projects', ...[project, ...parts].map(encodeSegment)].join('/');
+  return ['/api/v1/projects', ...[project.replace('/', ':'), ...parts].map(encodeSegment)].join(
+    '/',
+  );
 }
 
 /** `example.com:project` stays as it is. A segment of dots would be taken for the way up. */

@@ -12,6 +12,7 @@ import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { stderrLog } from '#shared/log.ts';
 import { sessionSecondsMax } from '#shared/oci/limits.ts';
 import { systemClock } from '#shared/ports/clock.ts';
+import { RecentListings } from '#shared/registry/recent-listings.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { createMetrics } from './metrics.ts';
 import { adminHashOf, loadSecrets, signingKey, verifyingKeys } from './secrets.ts';
@@ -67,6 +68,8 @@ export async function openRegistry(settings: Settings): Promise<LocalRegistry> {
       blobs,
       clock,
       recent: new RecentManifests(),
+      listings: new RecentListings(),
+      gcrListing: settings.gcrListing,
       locationOf: () => location,
       ...(await openAccess(
         { documents, clock, log: stderrLog },

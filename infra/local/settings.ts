@@ -18,6 +18,7 @@ import {
   type Setting,
   settingsReader,
   standInSchema,
+  switchSchema,
 } from '#shared/settings.ts';
 
 /** More subscribers than this are better served by one that passes on what it gets. */
@@ -83,6 +84,12 @@ export const settings = {
     meaning:
       'the hosts by which clients call the registry, separated by commas: tokens of Google and of issuers are good here that were made for one of them; when not set, those of this machine',
   },
+  BERTH_GCR_LISTING: {
+    schema: switchSchema,
+    fallback: 'on',
+    meaning:
+      'whether lists of tags tell of manifests and of what lies below too, as gcr.io’s do: `on` or `off`',
+  },
   BERTH_PRIVATE_ISSUERS: {
     schema: issuersSchema,
     fallback: '',
@@ -129,6 +136,8 @@ export interface Settings {
   readonly anonymousPull: ReadonlySet<string> | '*';
   readonly operators: readonly Member[];
   readonly hosts: ReadonlySet<string>;
+  /** Whether lists are told as gcr.io tells them. */
+  readonly gcrListing: boolean;
   readonly privateIssuers: readonly string[];
   readonly googleEndpoint: string | undefined;
   /** Addresses that events are pushed to. */
@@ -152,6 +161,7 @@ export function readSettings(environment: Environment): Settings {
     anonymousPull: value('BERTH_ANONYMOUS_PULL'),
     operators: value('BERTH_OPERATORS'),
     hosts: value('BERTH_HOSTS'),
+    gcrListing: value('BERTH_GCR_LISTING'),
     privateIssuers: value('BERTH_PRIVATE_ISSUERS'),
     googleEndpoint: value('BERTH_GOOGLE_STAND_IN'),
     pushEndpoints: value('BERTH_PUSH_ENDPOINTS'),

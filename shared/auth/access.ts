@@ -3,7 +3,7 @@
 import { networkOf } from '../http/address.ts';
 import type { HttpRequest } from '../http/request.ts';
 import { RegistryError } from '../oci/errors.ts';
-import { projectOf, type RepositoryName } from '../oci/reference.ts';
+import { parseRepositoryName, projectOf, type RepositoryName } from '../oci/reference.ts';
 import type { Authority } from './authority.ts';
 import { denied, TooManyFailedLogins, unauthorized, wrongCredentials } from './challenge.ts';
 import {
@@ -14,7 +14,7 @@ import {
   parseBearer,
 } from './credentials.ts';
 import { type Identity, nobody } from './identity.ts';
-import { actionsOf, isOperator, isOwner, mayList } from './policy.ts';
+import { actionsOf, isOperator, isOwner, mayList, mayPullBelow } from './policy.ts';
 import { principalName } from './principal.ts';
 import type { RequestRates } from './request-rates.ts';
 import type { Revocations } from './revocations.ts';
@@ -28,12 +28,14 @@ import type { TokenClaims, TokenVerifier } from './token.ts';
  * `promise`, to be told that a blob need not be uploaded, is `pull` with a token, if only an anonymous one.
  * It is what a push asks first. containerd 1.6 hangs when its first challenge comes to a request with a
  * body, as it would in a project that is open to anonymous pulls.
+ * `list` is `pull`, or `pull` of something below: a project's list, of which each is shown what it may pull.
  * `probe` is nothing, too, and is not counted: who looks after a process must see it when it has much to do.
  * `platform` is for who comes from inside, and was let in by the platform, whose credentials are not ours to read.
  */
 export type Need =
   | Action
   | 'promise'
+  | 'list'
   | 'administer'
   | 'catalog'
   | 'operate'
@@ -65,6 +67,8 @@ export interface Access {
   readonly identity: Identity;
   /** The principal's name, for histories, audits and logs. */
   readonly by: string;
+  /** For a list: of what it names itself nothing is shown, but of what lies below. */
+  readonly onlyBelow?: boolean;
   /** Whether the token was granted this, where there is one; else whether the principal may do it. */
   may(action: Action, name: RepositoryName): Promise<boolean>;
   /** Whether the principal may do it, whatever its token was asked for. */
@@ -105,7 +109,8 @@ async function authoriseAnyone(
   const mayWithoutLogin =
     need !== 'login' &&
     need !== 'promise' &&
-    (await allows(services, request, nobody, need, target));
+    // Who is somebody may see more of a list, and learns it by the challenge.
+    (await allows(services, request, nobody, need === 'list' ? 'pull' : need, target));
   if (mayWithoutLogin) return accessOf(services, request, nobody);
   throw unauthorized(request.origin, request.host, {
     message:
@@ -136,8 +141,12 @@ async function authoriseCredentials(
   services.rates.take(access.by);
   // As the policy was a moment ago, but for who could change it; and nobody is refused by what is not so any more.
   const mayBeRecent = need !== 'administer';
-  if (mayBeRecent && (await allows(services, request, identity, need, target))) return access;
-  if (await allows(services, request, identity, need, target, { fresh: true })) return access;
+  const itself = need === 'list' ? 'pull' : need;
+  if (mayBeRecent && (await allows(services, request, identity, itself, target))) return access;
+  if (await allows(services, request, identity, itself, target, { fresh: true })) return access;
+  if (need === 'list' && (await allows(services, request, identity, need, target))) {
+    return { ...access, onlyBelow: true };
+  }
   throw denied(scopeOf(need, target) ?? registryScope(need), access.by);
 }
 
@@ -193,8 +202,17 @@ async function authoriseToken(
     throw challenge('what you may do here has changed: get another token', 'invalid_token');
   }
   // What anyone may read needs no scope.
-  if (need === 'pull' && (await allows(services, request, nobody, need, target))) return access;
-  if (includes(claims.refused, action, scope)) throw denied(scope, access.by);
+  const isRead = need === 'pull' || need === 'list';
+  if (isRead && (await allows(services, request, nobody, 'pull', target))) return access;
+  const isRefused = includes(claims.refused, action, scope);
+  // No token is granted what lies below.
+  if (need === 'list' && isRefused) {
+    const { principal, seen } = claims;
+    if (await allows(services, request, { principal, seen }, need, target, { fresh: true })) {
+      return { ...access, onlyBelow: true };
+    }
+  }
+  if (isRefused) throw denied(scope, access.by);
   throw challenge('the token was not asked for this: get another', 'insufficient_scope');
 }
 
@@ -232,10 +250,27 @@ function accessByToken(
   request: HttpRequest,
   { principal, seen, granted }: TokenClaims,
 ): Access {
+  const access = accessOf(services, request, { principal, seen });
   return {
-    ...accessOf(services, request, { principal, seen }),
+    ...access,
     may: async (action, name) => includes(granted, action, { type: 'repository', name }),
+    couldDo: async (action, name) =>
+      (await access.couldDo(action, name)) ||
+      // A bucket cannot be asked by a token of ours. But what it allows, it allows in all of its project.
+      (services.authority.isByBucket(principal) && includesInProject(granted, action, name)),
   };
+}
+
+function includesInProject(
+  granted: readonly Scope[],
+  action: Action,
+  name: RepositoryName,
+): boolean {
+  return granted.some((scope) => {
+    const other = scope.type === 'repository' ? parseRepositoryName(scope.name) : undefined;
+    if (other === undefined || projectOf(other) !== projectOf(name)) return false;
+    return scope.actions.includes(action);
+  });
 }
 
 function accessOf(services: AccessServices, request: HttpRequest, identity: Identity): Access {
@@ -259,6 +294,7 @@ async function allows(
   if (project === undefined) return false;
   const standing = await authority.standing(project, identity, host, options);
   if (need === 'administer') return isOwner(standing, principal);
+  if (need === 'list' && name !== undefined && mayPullBelow(standing, principal, name)) return true;
   return name !== undefined && actionsOf(standing, principal, name).includes(actionNeeded(need));
 }
 
@@ -279,8 +315,7 @@ function scopeOf(need: Need, { name, project }: Target): Scope | undefined {
       ? undefined
       : { type: 'project', name: project, actions: [adminAction] };
   }
-  const isOfRepository =
-    need === 'pull' || need === 'promise' || need === 'push' || need === 'delete';
+  const isOfRepository = ['pull', 'promise', 'list', 'push', 'delete'].includes(need);
   if (!isOfRepository || name === undefined) return undefined;
   const actions = need === 'push' ? ['pull', 'push'] : [actionNeeded(need)];
   return { type: 'repository', name, actions };

@@ -48,6 +48,8 @@ export interface Authority extends Pick<AuthoritySettings, 'anonymousPull' | 'op
     host: string,
     options?: { readonly fresh?: boolean },
   ): Promise<VersionedStanding>;
+  /** Whether a project deletes by gcr.io's rules, as it was decided `recentSeconds` ago at the latest: for operators too. */
+  deletesAsGcr(project: string): Promise<boolean>;
 }
 
 type DecidingPolicy = ProjectPolicy & Pick<VersionedStanding, 'version'>;
@@ -89,6 +91,7 @@ export function openAuthority(
       const isOpen = anonymousPull === '*' || anonymousPull.has(project);
       return { project, policy, isOpen, operators, audiences: audiencesOf(host), version };
     },
+    deletesAsGcr: async (project) => (await policies.recent(project)).gcrDeletes === true,
   };
 }
 

@@ -3,7 +3,7 @@
 import { parseRepositoryName, projectOf } from '../oci/reference.ts';
 import type { Authority, VersionedStanding } from './authority.ts';
 import type { Identity } from './identity.ts';
-import { isProject } from './names.ts';
+import { isProject, pathOfProject } from './names.ts';
 import { actionsOf, isOwner, mayList } from './policy.ts';
 import { projectSubject, type Seen } from './revocations.ts';
 import { adminAction, catalogName, repositoryActions, type Scope } from './scope.ts';
@@ -132,9 +132,4 @@ function projectOfScope({ type, name }: Scope): string | undefined {
   }
   const repository = type === 'repository' ? parseRepositoryName(name) : undefined;
   return repository === undefined ? undefined : projectOf(repository);
-}
-
-/** `example.com:project`, as Google writes a project of a domain, is `example.com/project` in names. */
-export function pathOfProject(text: string): string {
-  return text.replace(':', '/');
 }

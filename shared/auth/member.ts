@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { memberCharactersMax } from '../oci/limits.ts';
-import { isProject, isRobotName } from './names.ts';
+import { isProject, isRobotName, pathOfProject } from './names.ts';
 import type { FederationRule } from './oidc/federation-rules.ts';
 import { type FederatedPrincipal, type Principal, withoutScheme } from './principal.ts';
 
@@ -18,7 +18,7 @@ const outsidePattern = /^(?:http:\/\/)?[a-z0-9][a-z0-9.-]*(?::\d{1,5})?\/[^\s\p{
 
 /**
  * A member as a person writes it: `user:EMAIL`, `serviceAccount:EMAIL` or its number, `robot:NAME` of the project or
- * `robot:NAME@PROJECT`, `principal://ISSUER/SUBJECT`, `principalSet://ISSUER/CLAIM.VALUE`, `allAuthenticatedUsers`,
+ * `robot:NAME@PROJECT` (of a domain, with a slash or a colon), `principal://ISSUER/SUBJECT`, `principalSet://ISSUER/CLAIM.VALUE`, `allAuthenticatedUsers`,
  * `allUsers`. `undefined` when it is none.
  */
 export function parseMember(text: string, project: string): Member | undefined {
@@ -37,7 +37,8 @@ export function parseMember(text: string, project: string): Member | undefined {
 }
 
 function parseRobot(who: string, project: string): Member | undefined {
-  const [name = '', home = project, ...more] = who.split('@');
+  const [name = '', written = project, ...more] = who.split('@');
+  const home = pathOfProject(written);
   return more.length === 0 && isRobotName(name) && isProject(home)
     ? (`robot:${name}@${home}` as Member)
     : undefined;

@@ -15,3 +15,8 @@ export function isProject(text: string): boolean {
   const name = parseRepositoryName(text);
   return name !== undefined && projectOf(name) === text;
 }
+
+/** `example.com:project`, as Google writes a project of a domain, is `example.com/project` in names. */
+export function pathOfProject(text: string): string {
+  return text.replace(':', '/');
+}

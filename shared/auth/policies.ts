@@ -24,7 +24,7 @@ import { parseRepositoryName, projectOf } from '../oci/reference.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Document, Documents, Key, Reads, Transaction } from '../ports/documents.ts';
 import { type Member, parseMember } from './member.ts';
-import { isProject } from './names.ts';
+import { isProject, pathOfProject } from './names.ts';
 import { type FederationRule, matchesRule } from './oidc/federation-rules.ts';
 import { type Binding, emptyPolicy, type ProjectPolicy } from './policy.ts';
 import type { FederatedPrincipal, Role } from './principal.ts';
@@ -49,8 +49,10 @@ export async function readPolicy(
 
 function storedPolicy(found: Document | undefined): StoredPolicy {
   if (found === undefined) return { ...emptyPolicy, version: 0 };
-  const { bindings, writersDelete, federation } = found.value as unknown as ProjectPolicy;
-  return { bindings, writersDelete, federation, version: found.committedAt };
+  const { bindings, writersDelete, gcrDeletes, federation } =
+    found.value as unknown as ProjectPolicy;
+  const rules = { writersDelete, gcrDeletes: gcrDeletes === true };
+  return { bindings, ...rules, federation, version: found.committedAt };
 }
 
 /** What a client is told a policy by, and shows when it changes it: an entity tag (RFC 9110 section 8.8.3). */
@@ -95,9 +97,9 @@ export async function changePolicy(
     }
     const after = to(before);
     const now = clock.now();
-    const { bindings, writersDelete, federation } = after;
+    const { bindings, writersDelete, gcrDeletes = false, federation } = after;
     // The id makes each write another: one of the same may count as none, and then have no new version.
-    const record = { bindings, writersDelete, federation, change };
+    const record = { bindings, writersDelete, gcrDeletes, federation, change };
     requireSize(record);
     transaction.set(policyKey(project), record as unknown as { change: string });
     noteProject(transaction, project);
@@ -243,6 +245,8 @@ export const policySchema = v.strictObject({
     v.maxLength(bindingsMax, `must be at most ${bindingsMax} bindings`),
   ),
   writersDelete: v.optional(v.boolean(), false),
+  // Left out, it stays as it is: a client that does not know of it must not make deleting easier.
+  gcrDeletes: v.optional(v.boolean()),
 });
 
 /**
@@ -281,7 +285,7 @@ export function parseBindings(
  * @throws RegistryError UNSUPPORTED (400) when it is none
  */
 export function parsePrefix(text: string, project: string): string {
-  const prefix = text.replace(/\/(?:\*{0,2})$/, '');
+  const prefix = pathOfProject(text).replace(/\/(?:\*{0,2})$/, '');
   const name = parseRepositoryName(prefix);
   // Below `example.com` lie no repositories of its own, but projects.
   if (name !== undefined && name !== project && projectOf(name) === project) return prefix;

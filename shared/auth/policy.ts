@@ -18,6 +18,8 @@ export interface ProjectPolicy {
   readonly bindings: readonly Binding[];
   /** Whether writers delete too, as gcr.io's could. */
   readonly writersDelete: boolean;
+  /** Whether what is tagged, or named by others, is not deleted, as on gcr.io; left out, it is, as the specification says. */
+  readonly gcrDeletes?: boolean;
   readonly federation: readonly FederationRule[];
 }
 
@@ -42,7 +44,7 @@ export function actionsOf(
   name: RepositoryName,
 ): readonly Action[] {
   const allowed = new Set(
-    rolesOf(standing, principal, name).flatMap((role) => actionsOfRole(standing.policy, role)),
+    rolesOf(standing, principal, on(name)).flatMap((role) => actionsOfRole(standing.policy, role)),
   );
   // What was shown can do no more, whoever shows it.
   const possible = isPullOnly(principal) ? (['pull'] as const) : repositoryActions;
@@ -51,14 +53,24 @@ export function actionsOf(
 
 /** Whether a principal may change the project's policy, its robots and rules, and read its audit. */
 export function isOwner(standing: Standing, principal: Principal): boolean {
-  return !isPullOnly(principal) && rolesOf(standing, principal, undefined).includes('owner');
+  return !isPullOnly(principal) && rolesOf(standing, principal, onAll).includes('owner');
 }
 
 /** The greatest role that a principal has somewhere in the project, by what names it: not what is open to anyone. */
 export function roleIn(standing: Standing, principal: Principal): Role | undefined {
   const named = { ...standing, isOpen: false };
-  const roles = rolesOf(named, principal, 'anywhere');
+  const roles = rolesOf(named, principal, () => true);
   return (['owner', 'writer', 'reader'] as const).find((role) => roles.includes(role));
+}
+
+/** Whether a principal may pull from some repository that is called so, or lies below: if there is one. */
+export function mayPullBelow(
+  standing: Standing,
+  principal: Principal,
+  name: RepositoryName,
+): boolean {
+  const isBelow = (prefix: string | undefined) => prefix?.startsWith(`${name}/`) === true;
+  return rolesOf(standing, principal, (prefix) => on(name)(prefix) || isBelow(prefix)).length > 0;
 }
 
 /** Whether a principal may do everything, in every project. */
@@ -77,27 +89,27 @@ function actionsOfRole({ writersDelete }: ProjectPolicy, role: Role): readonly A
   return writersDelete ? repositoryActions : ['pull', 'push'];
 }
 
-/** @param name a repository, or `undefined` for the project itself */
+/** @param covers whether a role counts that has such a prefix, or none */
 function rolesOf(
   standing: Standing,
   principal: Principal,
-  name: RepositoryName | 'anywhere' | undefined,
+  covers: (prefix: string | undefined) => boolean,
 ): Role[] {
   const { project, policy, isOpen } = standing;
   if (isOperator(standing, principal)) return ['owner'];
   const roles: Role[] = isOpen ? ['reader'] : [];
   if (principal.kind === 'robot' && principal.project === project) {
-    if (covers(principal.prefix, name)) roles.push(principal.role);
+    if (covers(principal.prefix)) roles.push(principal.role);
   }
   const rules = principal.kind === 'federated' ? matchedRules(standing, principal) : [];
   for (const { role, prefix } of rules) {
-    if (role !== undefined && covers(prefix, name)) roles.push(role);
+    if (role !== undefined && covers(prefix)) roles.push(role);
   }
   // Whom no rule of this project lets in is nobody here, whoever vouches for it elsewhere.
   const isStranger = principal.kind === 'federated' && rules.length === 0;
   const who: Principal = isStranger ? { kind: 'anonymous' } : principal;
   for (const { role, members, prefix } of policy.bindings) {
-    if (!covers(prefix, name)) continue;
+    if (!covers(prefix)) continue;
     if (members.some((member) => isMember(member, who, policy.federation))) roles.push(role);
   }
   return roles;
@@ -107,10 +119,14 @@ function matchedRules({ policy, audiences }: Standing, principal: FederatedPrinc
   return policy.federation.filter((rule) => matchesRule(rule, principal, audiences));
 }
 
-/** In whole segments: `team/app` covers `team/app/x`, and neither `team/apple` nor the project itself. */
-function covers(prefix: string | undefined, name: string | undefined): boolean {
-  if (prefix === undefined || name === 'anywhere') return true;
-  return name !== undefined && (name === prefix || name.startsWith(`${prefix}/`));
+/** A repository, in whole segments: `team/app` covers `team/app/x`, and neither `team/apple` nor the project itself. */
+function on(name: RepositoryName): (prefix: string | undefined) => boolean {
+  return (prefix) => onAll(prefix) || name === prefix || name.startsWith(`${prefix}/`);
+}
+
+/** The project itself. */
+function onAll(prefix: string | undefined): boolean {
+  return prefix === undefined;
 }
 
 function isPullOnly(principal: Principal): boolean {

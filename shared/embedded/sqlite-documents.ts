@@ -14,6 +14,7 @@ import type {
   WriteOptions,
 } from '../ports/documents.ts';
 import { StoreFull } from '../ports/store-full.ts';
+import { ListStamps } from './list-stamps.ts';
 import { NameLists } from './name-lists.ts';
 import { encodeRow, Rows } from './sqlite-rows.ts';
 import { busyTimeoutMs, pageCacheKiB, type Write, Writer } from './sqlite-writer.ts';
@@ -55,11 +56,16 @@ export function openSqliteDocuments(options: SqliteDocumentsOptions): SqliteDocu
   reader.exec(`PRAGMA cache_size = -${pageCacheKiB}`);
   const committed = new Rows(reader);
   const lists = new NameLists((options) => committed.names(options, clock.now()));
-  const queue = new TransactionQueue(writer, clock, (key) => lists.forget(key));
+  const stamps = new ListStamps();
+  const queue = new TransactionQueue(writer, clock, (key) => {
+    lists.forget(key);
+    stamps.forget(key);
+  });
   return {
     get: async (key) => committed.get(key, clock.now()),
     list: async (options) => committed.list(options, clock.now()),
     names: async (options) => lists.get(options),
+    stamp: (prefix) => stamps.get(prefix),
     transact: (body) => queue.transact(body),
     check() {
       const found = reader.prepare('PRAGMA integrity_check').all();

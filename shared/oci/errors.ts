@@ -22,7 +22,25 @@ export const errorCodes = {
   TOOMANYREQUESTS: { status: 429, meaning: 'too many requests' },
 } as const satisfies Record<string, { status: number; meaning: string }>;
 
-export type ErrorCode = keyof typeof errorCodes;
+/**
+ * gcr.io's own, for deleting in projects that delete by its rules, and for nothing else: the specification's codes are the
+ * 14 above, so these are answered where somebody chose them.
+ */
+export const gcrErrorCodes = {
+  GOOGLE_MANIFEST_DANGLING_TAG: { status: 400, meaning: 'manifest is still referenced by a tag' },
+  GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE: {
+    status: 400,
+    meaning: 'manifest is still referenced by an image',
+  },
+  GOOGLE_MANIFEST_REFERRING_MANIFEST: {
+    status: 400,
+    meaning: 'manifest is still referred to by another',
+  },
+} as const satisfies Record<string, { status: number; meaning: string }>;
+
+const allCodes = { ...errorCodes, ...gcrErrorCodes };
+
+export type ErrorCode = keyof typeof allCodes;
 
 export interface RegistryErrorOptions {
   /** What happened and what to do about it, for a person. The code's own meaning when left out. */
@@ -47,10 +65,10 @@ export class RegistryError extends Error {
   readonly each: readonly { readonly message: string; readonly detail: unknown }[] | undefined;
 
   constructor(code: ErrorCode, options: RegistryErrorOptions = {}) {
-    super(options.message ?? errorCodes[code].meaning);
+    super(options.message ?? allCodes[code].meaning);
     this.code = code;
     this.detail = options.detail;
-    this.status = options.status ?? errorCodes[code].status;
+    this.status = options.status ?? allCodes[code].status;
     this.headers = options.headers ?? {};
     this.each = options.each;
   }

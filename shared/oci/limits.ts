@@ -39,6 +39,18 @@ export const tagParametersMax = 100;
 /** Entries of one page of tags or repositories. A larger `n` is answered with so many and a Link. */
 export const pageEntriesMax = 10_000;
 
+/**
+ * Manifests that the list of a repository tells of as gcr.io does, all in one answer; so many tags, and so many children, at
+ * most. Of a repository with more it tells the tags alone, page by page. 50,000 are some 16 MB.
+ */
+export const listedEntriesMax = 50_000;
+
+/** Lists of manifests that one instance keeps, as they are sent, where the store tells that nothing has changed. */
+export const recentListingBytesMax = 32 * 1024 * 1024;
+
+/** What keeps a manifest from being deleted, as one answer names it. */
+export const danglingErrorsMax = 100;
+
 /** Entries of one page of the catalog when the client names no `n`. */
 export const catalogPageDefault = 1000;
 

@@ -100,6 +100,12 @@ export interface Documents extends Reads {
    * would find, without the documents. For lists of many names; strongly consistent, as `list` is.
    */
   names(options: ListOptions): Promise<readonly string[]>;
+  /**
+   * Stands for what `list` finds of the keys one element longer than the prefix: the same object as long as none of them was
+   * written or deleted. Asked for before a list, it tells later whether that is still so. Only a store that nobody else
+   * writes to has it, and it says nothing of documents that expire.
+   */
+  stamp?(prefix: Key): object;
   transact<R>(body: (transaction: Transaction) => Promise<R>): Promise<R>;
 }
 

@@ -127,8 +127,12 @@ export const manifestTagKey = (repository: Repository, digest: Digest, tag: Tag)
   tag,
 ];
 
-export const parentKey = (repository: Repository, child: Digest, parent: Digest): KeyOf<Edge> =>
-  inProject(repository, 'parents', repository.name, child, parent);
+export const parentsOf = (repository: Repository, child: Digest): Key =>
+  inProject(repository, 'parents', repository.name, child);
+export const parentKey = (repository: Repository, child: Digest, parent: Digest): KeyOf<Edge> => [
+  ...parentsOf(repository, child),
+  parent,
+];
 
 export const referrersOf = (repository: Repository, subject: Digest): Key =>
   inProject(repository, 'referrers', repository.name, subject);

@@ -7,6 +7,7 @@ import type { Reference, Tag } from '../oci/reference.ts';
 import { gather } from '../ports/blobs.ts';
 import type { Transaction } from '../ports/documents.ts';
 import { readBlob } from './contents.ts';
+import { requireUnnamed } from './gcr-deletes.ts';
 import {
   blobManifestKey,
   manifestKey,
@@ -95,21 +96,26 @@ function knownByTag(
 
 /**
  * Deletes a manifest with its tags, or one tag and nothing else. What the manifest named is reviewed.
+ * @param options.asGcr whether a manifest that is tagged, or named by another, stays
  * @returns the tags that went
- * @throws RegistryError MANIFEST_UNKNOWN
+ * @throws RegistryError MANIFEST_UNKNOWN; by gcr.io's rules, one of its codes that says what names the manifest
  */
 export async function deleteManifest(
   store: Store,
   repository: Repository,
   reference: Reference,
-  cause: Cause,
+  { asGcr = false, ...cause }: Cause & { readonly asGcr?: boolean },
 ): Promise<readonly string[]> {
   return store.documents.transact(async (transaction) => {
     const changing = { by: cause.by, now: store.clock.now() };
     const removal =
       reference.kind === 'tag'
         ? await planUntag(transaction, repository, { tag: reference.tag, ...changing })
-        : await planRemoval(transaction, repository, { digest: reference.digest, ...changing });
+        : await planRemoval(transaction, repository, {
+            digest: reference.digest,
+            asGcr,
+            ...changing,
+          });
     if (removal === undefined) throw manifestUnknown(repository, reference);
     removal.write();
     tell(transaction, repository, removal.changes, { ...cause, ...changing });
@@ -149,10 +155,11 @@ async function planUntag(
 async function planRemoval(
   transaction: Transaction,
   repository: Repository,
-  { digest, by, now }: { digest: Digest; by: string; now: number },
+  { digest, asGcr, by, now }: { digest: Digest; asGcr: boolean; by: string; now: number },
 ): Promise<Removal | undefined> {
   const manifest = await read(transaction, manifestKey(repository, digest));
   if (manifest === undefined) return undefined;
+  if (asGcr) await requireUnnamed(transaction, repository, digest);
   const [edges, left] = await Promise.all([
     transaction.list({
       prefix: manifestTagsOf(repository, digest),

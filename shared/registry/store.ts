@@ -3,6 +3,7 @@
 import type { Blobs } from '../ports/blobs.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
+import type { RecentListings } from './recent-listings.ts';
 import type { RecentManifests } from './recent-manifests.ts';
 
 export interface Store {
@@ -11,4 +12,6 @@ export interface Store {
   readonly clock: Clock;
   /** This instance's; without them each manifest is read whenever it is asked for. */
   readonly recent?: RecentManifests;
+  /** This instance's too. */
+  readonly listings?: RecentListings;
 }

@@ -39,7 +39,10 @@ export async function listTags(
 }
 
 /** A repository whose last manifest was deleted is known as long as it holds blobs. */
-async function isKnown(documents: Store['documents'], repository: Repository): Promise<boolean> {
+export async function isKnown(
+  documents: Store['documents'],
+  repository: Repository,
+): Promise<boolean> {
   if ((await read(documents, repositoryKey(repository))) !== undefined) return true;
   return (await documents.list({ prefix: linksOf(repository), limit: 1 })).length > 0;
 }
@@ -75,7 +78,7 @@ export async function removeTag(
   };
 }
 
-function nameUnknown({ name }: Repository): RegistryError {
+export function nameUnknown({ name }: Repository): RegistryError {
   return new RegistryError('NAME_UNKNOWN', {
     message: `there is no repository ${name}`,
     detail: { name },

@@ -179,7 +179,10 @@ describe('who may not administer a project', () => {
     {
       description: 'the policy is what it was',
       ...call('GET', at('team', 'policy'), undefined, {
-        expect: { status: 200, json: { etag: '0', bindings: [], writersDelete: false } },
+        expect: {
+          status: 200,
+          json: { etag: '0', bindings: [], writersDelete: false, gcrDeletes: false },
+        },
       }),
     },
     {
@@ -515,6 +518,7 @@ table('a policy', [
               { role: 'reader', members: ['allUsers', 'robot:ci@put'], prefix: 'put/web' },
             ],
             writersDelete: true,
+            gcrDeletes: false,
           });
         },
       },
@@ -694,7 +698,7 @@ const badPolicies: readonly (readonly [what: string, body: unknown, message: Reg
       'robot:ci@',
       'robot:ci@Team',
       'robot:ci@team@other',
-      'robot:ci@example.com:team',
+      'robot:ci@example.com:team:x',
       'principal://',
       'principal://issuer',
       'principal:///x',
@@ -823,7 +827,10 @@ table('a policy is refused with', [
   row('all of that, and nothing came of it', [
     as('{admin}', {
       ...call('GET', at('bad', 'policy')),
-      expect: { status: 200, json: { etag: '0', bindings: [], writersDelete: false } },
+      expect: {
+        status: 200,
+        json: { etag: '0', bindings: [], writersDelete: false, gcrDeletes: false },
+      },
     }),
     putPolicy('typed', { bindings: [] }, { headers: { 'If-Match': '*' } }),
     putPolicy(

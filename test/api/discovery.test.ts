@@ -66,7 +66,7 @@ function tags(query: string, expected: readonly string[], link?: string): Call[]
           'Content-Type': 'application/json',
           Link: link === undefined ? undefined : `<${link}>; rel="next"`,
         },
-        json: { name: tagged, tags: expected },
+        has: { name: tagged, tags: expected },
       },
     },
   ];
@@ -137,7 +137,7 @@ testCalls('end-8, listing tags', registry, [
       {
         method: 'GET',
         path: `/v2/${onlyManifest}/tags/list`,
-        expect: { status: 200, json: { name: onlyManifest, tags: [] } },
+        expect: { status: 200, has: { name: onlyManifest, tags: [] } },
       },
     ],
   },

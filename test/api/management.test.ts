@@ -66,7 +66,7 @@ function listTags(name: string, tags: readonly string[]): Call {
   return {
     method: 'GET',
     path: `/v2/${name}/tags/list`,
-    expect: { status: 200, json: { name, tags } },
+    expect: { status: 200, has: { name, tags } },
   };
 }
 

@@ -198,6 +198,15 @@ describe('berth at a real registry', () => {
     const forced = await json('policy', 'set', 'p', file, '--overwrite');
     assert.equal(forced.writersDelete, false);
     assert.equal((await json('policy', 'set', 'p', '--writers-delete=yes')).writersDelete, true);
+    const kept = await json('policy', 'set', 'p', '--gcr-deletes=yes');
+    assert.deepEqual([kept.writersDelete, kept.gcrDeletes], [true, true]);
+    assert.match(await people('policy', 'get', 'p'), /\nWhat is tagged, .* is not deleted\.\n$/);
+    const both = await json('policy', 'set', 'p', '--writers-delete=no', '--gcr-deletes=no');
+    assert.deepEqual([both.writersDelete, both.gcrDeletes], [false, false]);
+    await json('policy', 'set', 'p', '--gcr-deletes=yes');
+    const more = await json('policy', 'add', 'p', '--role', 'reader', '--member', 'allUsers');
+    assert.equal(more.gcrDeletes, true);
+    await ends(2, /--gcr-deletes is yes or no/, 'policy', 'set', 'p', '--gcr-deletes=perhaps');
     await ends(
       1,
       /\(request [\w-]+\)/,

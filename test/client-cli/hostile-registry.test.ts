@@ -313,7 +313,8 @@ describe('berth at a registry that is hostile, broken or busy', () => {
       }
       assert.equal(server.received.length, 0);
       for (const [project, path] of [
-        ['a/../b', 'a%2F..%2Fb'],
+        ['a/../b', 'a:..%2Fb'],
+        ['example.com/p', 'example.com:p'],
         ['p?x=1#y', 'p%3Fx%3D1%23y'],
         ['example.com:p', 'example.com:p'],
       ] as const) {

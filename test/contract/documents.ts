@@ -197,6 +197,37 @@ export function documentsContract(
       assert.deepEqual(await named(), many);
     });
 
+    it('tells by a stamp, where it has one, whether a list is as it was', async (t) => {
+      const at = place();
+      const elsewhere = place();
+      const { stamp } = documents;
+      if (stamp === undefined) return t.diagnostic('others write to this store');
+      await put([...at, 'a'], { n: 1 });
+      let before = stamp(at);
+      const isSame = () => stamp(at) === before;
+      const again = () => {
+        assert.ok(!isSame());
+        before = stamp(at);
+        assert.ok(isSame());
+      };
+      assert.ok(isSame());
+      await put([...elsewhere, 'a']);
+      await put([...at, 'a', 'below']);
+      await documents.list({ prefix: at, limit: 10 });
+      assert.ok(isSame());
+      await put([...at, 'b']);
+      again();
+      await put([...at, 'b'], { n: 2 });
+      again();
+      await documents.transact(async (transaction) => transaction.delete([...at, 'b']));
+      again();
+      await documents.transact(async (transaction) => transaction.create([...at, 'c'], {}));
+      again();
+      // More lists than are remembered: all that is told then is that it is not known.
+      for (let other = 0; other < 10_001; other += 1) stamp([...elsewhere, String(other)]);
+      again();
+    });
+
     it('keeps locations, projects and kinds apart, whatever they are called', async () => {
       const names = [
         'a',

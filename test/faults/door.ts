@@ -128,6 +128,7 @@ export class Door {
         logged.push(`${severity} ${message} ${JSON.stringify(fields ?? {})}`);
       },
       observe: () => undefined,
+      gcrListing: true,
       metrics: undefined,
     };
   }

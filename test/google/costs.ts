@@ -39,6 +39,15 @@ const uploadReads: Operations = { documentCall: 3, documentRead: 5 };
 /** The blob, the link with its edge and its review, and what is left of the session. */
 const uploadWrites: Operations = { documentWrite: 5, transaction: 1 };
 
+/** @param reads one after another */
+const manifestDelete = (reads: number): Operations => ({
+  documentCall: reads,
+  documentRead: reads,
+  documentWrite: 10,
+  documentDelete: 11,
+  transaction: 1,
+});
+
 export const costs = {
   'version, nobody': { request: '`GET /v2/` without a token, which is refused', cold: free },
   'version, token': { request: '`GET /v2/` with a token', cold: free },
@@ -60,7 +69,20 @@ export const costs = {
     cold: { ...twoReads, documentWrite: 1, transaction: 1 },
   },
 
-  'tags of 10': { request: '10 tags', cold: { documentCall: 1, documentRead: 10 } },
+  'tags of 10': {
+    request: '10 tags of 10 images, the first page',
+    // Each tag, each manifest's summary, and whether anything lies below.
+    cold: { documentCall: 3, documentRead: 21 },
+  },
+  'tags of 10, the rest': {
+    request: '10 tags, a later page; all where `BERTH_GCR_LISTING=off`',
+    cold: { documentCall: 1, documentRead: 10 },
+  },
+  'list of a project': {
+    request: 'a project’s list, of 3 repositories',
+    // That it has no tags and no manifests is a read each.
+    cold: { documentCall: 4, documentRead: 5 },
+  },
   'referrers of 3': {
     request: '3 referrers',
     // And the tag under which clients keep them where there is no such list.
@@ -132,12 +154,18 @@ export const costs = {
   },
   'manifest DELETE, 5 layers': {
     request: 'manifest DELETE, 5 layers and a tag',
-    // What it named is to be reviewed.
+    // The policy says by whose rules. What the manifest named is to be reviewed.
+    cold: manifestDelete(5),
+    warm: manifestDelete(4),
+  },
+  'manifest DELETE, gcr.io’s rules': {
+    request: 'the same without a tag, by gcr.io’s rules',
+    // The policy, which is kept for ten seconds; that no tag, no index and no referrer names it.
     cold: {
-      documentCall: 4,
-      documentRead: 4,
-      documentWrite: 10,
-      documentDelete: 11,
+      documentCall: 7,
+      documentRead: 7,
+      documentWrite: 8,
+      documentDelete: 9,
       transaction: 1,
     },
   },

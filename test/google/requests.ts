@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { TargetName } from '#functions/targets.ts';
+import { changePolicy } from '#shared/auth/policies.ts';
 import { createRobot } from '#shared/auth/robots.ts';
 import { pathOf } from '#shared/google/firestore-keys.ts';
 import { type Digest, parseDigest } from '#shared/oci/digest.ts';
@@ -105,9 +106,19 @@ export const requests: Readonly<Record<CostName, Request>> = {
   }),
 
   'tags of 10': reads(async (other) => {
-    const { name, manifest } = await pushedImage(other);
-    for (let at = 2; at <= 10; at += 1) await putManifest(other, name, `v${at}`, manifest);
+    const name = await pushedTags(other);
     return ask(200, 'GET', `/v2/${name}/tags/list`);
+  }),
+  'tags of 10, the rest': reads(async (other) => {
+    const name = await pushedTags(other);
+    return ask(200, 'GET', `/v2/${name}/tags/list?last=u`);
+  }),
+  'list of a project': reads(async (other) => {
+    const project = `listed-${word()}`;
+    for (const name of ['a', 'b', 'c']) {
+      await pushImage(other, `${project}/${name}`, 'v1', imageManifest());
+    }
+    return ask(200, 'GET', `/v2/${project}/tags/list`);
   }),
   'referrers of 3': reads(async (other) => {
     const { name, manifest: subject } = await pushedImage(other);
@@ -182,6 +193,14 @@ export const requests: Readonly<Record<CostName, Request>> = {
   'manifest DELETE, 5 layers': changes(async (other) => {
     const layers = [1, 2, 3, 4, 5].map(() => randomBlob());
     const { name, manifest } = await pushedImage(other, imageManifest({ layers }));
+    return ask(202, 'DELETE', `/v2/${name}/manifests/${manifest.digest}`);
+  }),
+  'manifest DELETE, gcr.io’s rules': changes(async (other) => {
+    const layers = [1, 2, 3, 4, 5].map(() => randomBlob());
+    const name = `rules-${word()}/app`;
+    const manifest = imageManifest({ layers });
+    await pushImage(other, name, undefined, manifest);
+    await deletingAsGcr(other, name);
     return ask(202, 'DELETE', `/v2/${name}/manifests/${manifest.digest}`);
   }),
   'blob DELETE': changes(async (other) => {
@@ -335,6 +354,22 @@ async function pushedImage(other: Instance, manifest = imageManifest()) {
   const name = newName();
   await pushImage(other, name, 'v1', manifest);
   return { name, manifest };
+}
+
+/** Ten tags, each of an image of its own. */
+async function pushedTags(other: Instance): Promise<string> {
+  const { name } = await pushedImage(other);
+  for (let at = 2; at <= 10; at += 1) await pushImage(other, name, `v${at}`, imageManifest());
+  return name;
+}
+
+/** Its project deletes by gcr.io's rules. */
+async function deletingAsGcr(other: Instance, name: string): Promise<void> {
+  await changePolicy(await other.services('admin'), repositoryOf(name).project, {
+    author: { by: 'admin' },
+    action: 'policy.change',
+    to: (policy) => ({ ...policy, gcrDeletes: true }),
+  });
 }
 
 /** To a repository that has images already, as most pushes are. */

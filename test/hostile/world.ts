@@ -94,7 +94,7 @@ async function fill(berth: RunningBerth, credentials: readonly string[]): Promis
     ...blobs.map((blob) => pullBlob('kept/image', blob)),
     ...contents.map((one) => pullManifest('kept/image', one)),
     pullManifest('kept/image', index, 'latest'),
-    { method: 'GET', path: '/v2/kept/image/tags/list', expect: { status: 200, json: listed } },
+    { method: 'GET', path: '/v2/kept/image/tags/list', expect: { status: 200, has: listed } },
   ];
   const [owner = ''] = credentials;
   const sessions: string[] = [];

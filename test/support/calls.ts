@@ -41,6 +41,8 @@ export interface Expectation {
   readonly message?: RegExp;
   readonly body?: string | Uint8Array;
   readonly json?: unknown;
+  /** Members that the JSON has, among others. */
+  readonly has?: Readonly<Record<string, unknown>>;
   /** What the table cannot say. */
   readonly also?: (answer: Answer) => void;
 }
@@ -232,6 +234,11 @@ function check({ method, path, expect }: Call, answer: Answer): void {
     assert.ok(answer.body.equals(wanted), `the body is not the ${wanted.length} bytes expected`);
   }
   if (expect.json !== undefined) assert.deepEqual(JSON.parse(String(answer.body)), expect.json);
+  if (expect.has !== undefined) {
+    const told = JSON.parse(String(answer.body)) as Record<string, unknown>;
+    const names = Object.keys(expect.has);
+    assert.deepEqual(Object.fromEntries(names.map((name) => [name, told[name]])), expect.has);
+  }
   expect.also?.(answer);
 }
 
@@ -253,13 +260,21 @@ const specified: ReadonlySet<string> = new Set<ErrorCode>([
   'TOOMANYREQUESTS',
 ]);
 
+/** gcr.io's, which nothing answers but a DELETE in a project that chose its rules: a test that expects one names it. */
+const ofGcr: ReadonlySet<string | undefined> = new Set<ErrorCode>([
+  'GOOGLE_MANIFEST_DANGLING_TAG',
+  'GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE',
+  'GOOGLE_MANIFEST_REFERRING_MANIFEST',
+]);
+
 /** "If the response body is in JSON format, it MUST have the following format": every refusal of ours is. */
 function checkErrors({ code, message }: Expectation, answer: Answer): void {
   assert.equal(answer.headers['content-type'], 'application/json');
   const errors = errorsOf(answer);
   assert.ok(errors.length > 0, 'errors is empty');
   for (const error of errors) {
-    assert.ok(specified.has(error.code), `${error.code} is not a code of the specification`);
+    const isSpecified = specified.has(error.code) || ofGcr.has(code);
+    assert.ok(isSpecified, `${error.code} is not a code of the specification`);
     if (code !== undefined) assert.equal(error.code, code, 'code');
     assert.ok(error.message.length > 0, 'an error says nothing');
   }

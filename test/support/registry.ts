@@ -19,6 +19,7 @@ import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import type { Severity } from '#shared/log.ts';
 import { systemClock } from '#shared/ports/clock.ts';
+import { RecentListings } from '#shared/registry/recent-listings.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
 import { backend, isOnGoogle } from './backend.ts';
 import { startBerth } from './berth.ts';
@@ -63,6 +64,8 @@ export interface TestRegistryOptions {
   readonly privateIssuers?: readonly string[];
   /** What answers in place of Google about identities. */
   readonly googleStandIn?: string;
+  /** Whether lists are told as gcr.io tells them; they are when it is left out. */
+  readonly gcrListing?: boolean;
   /** IAM on such a bucket is the policy. */
   readonly projectBucket?: string;
 }
@@ -84,6 +87,7 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
       BERTH_OPERATORS: (options.operators ?? []).join(','),
       BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
       BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
+      BERTH_GCR_LISTING: options.gcrListing === false ? 'off' : 'on',
       BERTH_IAM: options.projectBucket === undefined ? 'policy' : 'bucket',
       BERTH_PROJECT_BUCKET: options.projectBucket ?? '',
     },
@@ -154,6 +158,8 @@ async function startInside(options: TestRegistryOptions): Promise<TestRegistry> 
     blobs,
     clock,
     recent: new RecentManifests(),
+    listings: new RecentListings(),
+    gcrListing: options.gcrListing ?? true,
     locationOf: () => 'local',
     ...(await openAccess(
       { documents, clock },

@@ -35,8 +35,11 @@ interface MemberOptions extends CommonOptions, ForceOption {
 
 interface SetOptions extends CommonOptions, ForceOption {
   readonly writersDelete?: string;
+  readonly gcrDeletes?: string;
   readonly overwrite?: true;
 }
+
+type Rules = Partial<Pick<Policy, 'writersDelete' | 'gcrDeletes'>>;
 
 const fileBytesMax = 1024 * 1024;
 /** How often a change is made anew that others came before. */
@@ -59,6 +62,10 @@ berth policy set my-project policy.json
 berth policy set my-project --writers-delete=yes`,
   )
     .option('--writers-delete <yes|no>', 'whether writers may delete; alone, changes nothing else')
+    .option(
+      '--gcr-deletes <yes|no>',
+      'whether what is tagged or named by others is kept from deleting; alone, changes nothing else',
+    )
     .option('--overwrite', 'whatever stands there: the file needs no etag')
     .addOption(forceOption())
     .action((project: string, file: string | undefined, options: SetOptions) =>
@@ -113,17 +120,15 @@ async function set(
   file: string | undefined,
   options: SetOptions,
 ): Promise<void> {
-  const writersDelete = yesOrNo(options.writersDelete);
+  const rules = rulesIn(options);
   if (file === undefined) {
-    if (writersDelete === undefined)
+    if (Object.keys(rules).length === 0) {
       throw wrongUsage('which policy? berth policy set PROJECT FILE');
-    return change(
-      session,
-      project,
-      options,
-      (policy) => (policy.writersDelete === writersDelete ? undefined : policy.bindings),
-      writersDelete,
-    );
+    }
+    const isSo = (policy: Policy) =>
+      Object.entries(rules).every(([name, value]) => policy[name as keyof Rules] === value);
+    const changed = (policy: Policy) => (isSo(policy) ? undefined : policy.bindings);
+    return change(session, project, options, changed, rules);
   }
   const text =
     file === '-' ? await readInput(process.stdin) : await readSmallFile(file, fileBytesMax);
@@ -140,9 +145,12 @@ async function set(
   if (typeof etag !== 'string') {
     throw wrongUsage('the policy has no etag: start with berth policy get, or use --overwrite');
   }
+  const { writersDelete, gcrDeletes } = given;
   const { json } = await putPolicy(registry, project, options, {
     bindings,
-    writersDelete: writersDelete ?? given['writersDelete'] === true,
+    writersDelete: writersDelete === true,
+    ...(typeof gcrDeletes === 'boolean' ? { gcrDeletes } : {}),
+    ...rules,
     etag,
   });
   answer(options, json, describe(policyIn(json)));
@@ -157,7 +165,7 @@ async function change(
   project: string,
   options: CommonOptions & ForceOption,
   changed: (policy: Policy) => readonly Binding[] | undefined,
-  writersDelete?: boolean,
+  rules: Rules = {},
 ): Promise<void> {
   const registry = await open(session, options);
   for (let attempt = 1; ; attempt += 1) {
@@ -170,9 +178,9 @@ async function change(
     }
     try {
       const written = await putPolicy(registry, project, options, {
+        ...policy,
         bindings,
-        writersDelete: writersDelete ?? policy.writersDelete,
-        etag: policy.etag,
+        ...rules,
       });
       answer(options, written.json, describe(policyIn(written.json)));
       return;
@@ -198,17 +206,27 @@ function policyIn(json: unknown): Policy {
   return policy;
 }
 
-function describe({ bindings, writersDelete }: Policy): string {
+function describe({ bindings, writersDelete, gcrDeletes }: Policy): string {
   const rows = bindings.flatMap(({ role, members, prefix }) =>
     members.map((member) => [role, member, prefix ?? '']),
   );
   const members = table(['ROLE', 'MEMBER', 'PREFIX'], rows, terminalColumns());
-  return `${members}\nWriters ${writersDelete ? 'may' : 'may not'} delete.`;
+  const kept = gcrDeletes ? '\nWhat is tagged, or named by another manifest, is not deleted.' : '';
+  return `${members}\nWriters ${writersDelete ? 'may' : 'may not'} delete.${kept}`;
 }
 
-function yesOrNo(text: string | undefined): boolean | undefined {
-  if (text === undefined) return undefined;
+/** What a policy says beside its bindings, as far as it was asked for. */
+function rulesIn({ writersDelete, gcrDeletes }: SetOptions): Rules {
+  return {
+    ...(writersDelete === undefined
+      ? {}
+      : { writersDelete: yesOrNo('--writers-delete', writersDelete) }),
+    ...(gcrDeletes === undefined ? {} : { gcrDeletes: yesOrNo('--gcr-deletes', gcrDeletes) }),
+  };
+}
+
+function yesOrNo(option: string, text: string): boolean {
   if (text === 'yes' || text === 'true') return true;
   if (text === 'no' || text === 'false') return false;
-  throw wrongUsage('--writers-delete is yes or no');
+  throw wrongUsage(`${option} is yes or no`);
 }

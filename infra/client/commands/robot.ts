@@ -89,7 +89,11 @@ export function declareRobot(program: Command, session: Session): void {
   ).action(async (project: string, name: string, options: CommonOptions) => {
     const registry = await open(session, options);
     await registry.call('DELETE', projectPath(project, 'robots', name));
-    answer(options, { robot: `${name}@${project}`, deleted: true }, `Deleted ${name}@${project}`);
+    answer(
+      options,
+      { robot: usernameOf(project, name), deleted: true },
+      `Deleted ${usernameOf(project, name)}`,
+    );
   });
   declareSecret(group, session);
 }
@@ -157,8 +161,8 @@ function declareSecret(group: Command, session: Session): void {
     await registry.call('DELETE', projectPath(project, 'robots', name, 'secrets', secret));
     answer(
       options,
-      { robot: `${name}@${project}`, secret, revoked: true },
-      `Revoked the secret ${secret} of ${name}@${project}`,
+      { robot: usernameOf(project, name), secret, revoked: true },
+      `Revoked the secret ${secret} of ${usernameOf(project, name)}`,
     );
   });
 }
@@ -199,4 +203,9 @@ function describe(robot: unknown): string {
   });
   const secrets = table(['SECRET', 'CREATED', 'EXPIRES'], rows, terminalColumns());
   return `${robotTable([robot])}\n\n${secrets}`;
+}
+
+/** As it logs in: no username has a colon, which ends it. */
+function usernameOf(project: string, name: string): string {
+  return `${name}@${project.replace(':', '/')}`;
 }

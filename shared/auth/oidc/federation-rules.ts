@@ -14,6 +14,7 @@ import {
   ruleClaimsMax,
 } from '../../oci/limits.ts';
 import { parseRepositoryName, projectOf } from '../../oci/reference.ts';
+import { pathOfProject } from '../names.ts';
 import type { Principal, Role } from '../principal.ts';
 import { issuerFault } from './issuer-url.ts';
 import { tenantFault } from './public-issuers.ts';
@@ -118,7 +119,9 @@ export function parseFederationRule(
     const expected = issue.message.startsWith('must') ? issue.message : 'is not what a rule has';
     throw badRule(`${path.slice(0, 100) || 'a rule'} ${expected}`);
   }
-  const { issuer, audience, claims = {}, role, prefix, id = '' } = parsed.output;
+  const { issuer, audience, claims = {}, role, id = '' } = parsed.output;
+  const prefix =
+    parsed.output.prefix === undefined ? undefined : pathOfProject(parsed.output.prefix);
   // To the schema a list is an object, too, and an empty one has no conditions.
   if (Array.isArray(hasOwn(value, 'claims'))) throw badRule('claims must be an object of patterns');
   // The schema leaves some of these out, and a condition that is left out lets everyone in.

@@ -280,7 +280,7 @@ export function listTags(name: string, query: string): Call {
   return {
     method: 'GET',
     path: `/v2/${name}/tags/list${query}`,
-    expect: { status: 200, json: { name, tags: ['v1'] }, headers: { Link: undefined } },
+    expect: { status: 200, has: { name, tags: ['v1'] }, headers: { Link: undefined } },
   };
 }
 

@@ -9,6 +9,7 @@ import {
   actionsOf,
   isOwner,
   mayList,
+  mayPullBelow,
   type ProjectPolicy,
   roleIn,
   type Standing,
@@ -581,4 +582,52 @@ describe('mayList', () => {
     assert.deepEqual(lists({ kind: 'admin' }), [true, true, true]);
     assert.deepEqual(lists(robot('reader', 'team')), [true, true, true]);
   });
+});
+
+describe('mayPullBelow', () => {
+  const standing = standingOf('team', {
+    bindings: [
+      ['reader', 'user:a@x.example', 'team/web/shop'],
+      ['writer', 'user:b@x.example'],
+    ],
+  });
+  for (const [who, name, expected] of [
+    ['a', 'team', true],
+    ['a', 'team/web', true],
+    ['a', 'team/web/shop', true],
+    ['a', 'team/web/shop/api', true],
+    ['a', 'team/we', false],
+    ['a', 'team/web/sho', false],
+    ['a', 'team/website', false],
+    ['b', 'team', true],
+    ['b', 'team/anything', true],
+    ['c', 'team', false],
+  ] as const) {
+    it(`is ${expected} of ${who} for ${name}`, () => {
+      const repository = parseRepositoryName(name) ?? assert.fail(name);
+      assert.equal(mayPullBelow(standing, user(`${who}@x.example`), repository), expected);
+    });
+  }
+
+  it('is of robots by their prefix, and of anyone where the project is open', () => {
+    const [team, web] = ['team', 'team/web'].map(
+      (one) => parseRepositoryName(one) ?? assert.fail(),
+    );
+    const part = robot('reader', 'team', 'team/api');
+    assert.ok(team !== undefined && web !== undefined);
+    assert.deepEqual(
+      [mayPullBelow(standing, part, team), mayPullBelow(standing, part, web)],
+      [true, false],
+    );
+    assert.equal(mayPullBelow(standing, anonymous, team), false);
+    assert.equal(mayPullBelow(standingOf('team', { open: true }), anonymous, team), true);
+  });
+});
+
+it('a prefix holds in no repository because of how that is called', () => {
+  const standing = standingOf('anywhere', {
+    bindings: [['owner', 'user:a@x.example', 'anywhere/web']],
+  });
+  const name = parseRepositoryName('anywhere') ?? assert.fail();
+  assert.deepEqual(actionsOf(standing, user('a@x.example'), name), []);
 });

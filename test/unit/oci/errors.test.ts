@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type ErrorCode, errorEnvelope, RegistryError } from '#shared/oci/errors.ts';
+import {
+  type ErrorCode,
+  errorCodes,
+  errorEnvelope,
+  gcrErrorCodes,
+  RegistryError,
+} from '#shared/oci/errors.ts';
 
 /** The specification's table, with the statuses it gives in its text where it does. */
 const statuses: Record<ErrorCode, number> = {
@@ -21,6 +27,10 @@ const statuses: Record<ErrorCode, number> = {
   DENIED: 403,
   UNSUPPORTED: 405,
   TOOMANYREQUESTS: 429,
+  // gcr.io's.
+  GOOGLE_MANIFEST_DANGLING_TAG: 400,
+  GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE: 400,
+  GOOGLE_MANIFEST_REFERRING_MANIFEST: 400,
 };
 const codes = Object.keys(statuses) as ErrorCode[];
 
@@ -32,8 +42,11 @@ function errorsOf(text: string): unknown {
 }
 
 describe('RegistryError', () => {
-  it('has for each of the 14 codes a status and words of its own', () => {
-    assert.equal(codes.length, 14);
+  it('has for each of the 14 codes, and of gcr.io’s three, a status and words of its own', () => {
+    assert.deepEqual(
+      [Object.keys(errorCodes).length, Object.keys(gcrErrorCodes).length, codes.length],
+      [14, 3, 17],
+    );
     const meanings = codes.map((code) => {
       const error = new RegistryError(code);
       assert.equal(error.code, code);
@@ -42,7 +55,7 @@ describe('RegistryError', () => {
       assert.ok(error.message.length > 0);
       return error.message;
     });
-    assert.equal(new Set(meanings).size, 14);
+    assert.equal(new Set(meanings).size, 17);
   });
 
   it('takes another status, message and headers where they are given', () => {
