@@ -16,7 +16,8 @@ export interface PageRequest {
  * @throws RegistryError UNSUPPORTED (400) when `n` is not a number
  */
 export function parsePage(query: URLSearchParams, fallback = pageEntriesMax): PageRequest {
-  const last = query.get('last') ?? undefined;
+  // An empty one is before all names.
+  const last = query.get('last') || undefined;
   if (last?.includes('\0')) throw invalid('last must be a name');
   const n = query.get('n');
   if (n === null || n === '') return { limit: fallback, last };

@@ -118,11 +118,18 @@ function leavesBody(request: Incoming): boolean {
     : Number(length) > drainBytesMax;
 }
 
-/** Tells the client that its body is not wanted, leaves it a moment to read why, and ends the connection. */
+/**
+ * Leaves the client a moment to read why its body is not wanted, and ends the connection. A body whose length nobody knows may
+ * end in that moment: then the connection can be used again. It is not told that it ends, because node:http then closes it
+ * under bytes that are still coming, and the system takes the answer from a client that has not read it yet.
+ */
 function closeSoon(request: Incoming, response: Outgoing): void {
-  response.setHeader('Connection', 'close');
+  const { expect, 'content-length': length } = request.headers;
+  if (expect !== undefined || length !== undefined) response.setHeader('Connection', 'close');
   response.once('finish', () => {
     request.resume();
-    setTimeout(() => request.destroy(), lastWordMs).unref();
+    setTimeout(() => {
+      if (!request.complete) request.destroy();
+    }, lastWordMs).unref();
   });
 }
