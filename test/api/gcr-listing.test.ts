@@ -269,7 +269,9 @@ testCalls('what lies below', registry, [
   },
 ]);
 
-it('many children are read in parts, and each is there once', async () => {
+// (An emulator takes long to be filled.)
+const itWhereFilledSoon = isOnGoogle() ? () => undefined : it;
+itWhereFilledSoon('many children are read in parts, and each is there once', async () => {
   const names = Array.from({ length: 130 }, (_, at) => `c${String(at).padStart(3, '0')}`);
   const blobs = pushAll('many/c000', image).slice(0, -1);
   const calls = names.flatMap((name) => [
