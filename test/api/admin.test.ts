@@ -789,18 +789,8 @@ table('a policy is refused with', [
       },
     ),
   },
-  {
-    description: 'a body that is too large, sent in chunks',
-    ...putPolicy(
-      'bad',
-      {},
-      {
-        headers: { ...jsonType, 'If-Match': '*' },
-        body: many(20, () => Buffer.alloc(64 * 1024, ' ')) as Uint8Array[],
-        expect: { status: 413, code: 'SIZE_INVALID' },
-      },
-    ),
-  },
+  // The local proxy may find the connection closed under what it still sends, before it has read why.
+  ...(isOnGoogle() ? [] : [tooLargeInChunks()]),
   ...[
     'text/plain',
     'application/x-www-form-urlencoded',
@@ -1513,3 +1503,18 @@ describe('the audit', () => {
     }
   });
 });
+
+function tooLargeInChunks(): Row {
+  return {
+    description: 'a body that is too large, sent in chunks',
+    ...putPolicy(
+      'bad',
+      {},
+      {
+        headers: { ...jsonType, 'If-Match': '*' },
+        body: many(20, () => Buffer.alloc(64 * 1024, ' ')) as Uint8Array[],
+        expect: { status: 413, code: 'SIZE_INVALID' },
+      },
+    ),
+  };
+}
