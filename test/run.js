@@ -50,7 +50,7 @@ const events = run({
   timeout: asksForMore ? Number.POSITIVE_INFINITY : 5 * 60 * 1000,
   // A test that failed may leave a server or a timer behind, for which its file would wait forever. (Files are
   // not made to exit: process.exit can hang while V8 compiles in the background, Node 24.)
-  ...(asksForMore ? {} : { signal: AbortSignal.timeout(20 * 60 * 1000) }),
+  ...(asksForMore ? {} : { signal: AbortSignal.timeout(40 * 60 * 1000) }),
 });
 events.on('test:pass', (test) => {
   if (test.name === test.file) {
