@@ -9,6 +9,7 @@
 
 import { algorithmOf, type Digest, type Hasher, startHash } from '../oci/digest.ts';
 import type { ByteRange } from '../ports/blobs.ts';
+import { Changes } from './changes.ts';
 import type { ComingBlob } from './client.ts';
 import { Handoff } from './handoff.ts';
 import { mirrorReaderMs, mirrorStoreMs } from './limits.ts';
@@ -47,7 +48,7 @@ export class Download {
   #isWhole = false;
   #isStoring: boolean;
   #failure: UpstreamFailure | undefined;
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
   /** Resolves when all is over: to whether the blob is stored now. */
   readonly over: Promise<boolean>;
 
@@ -91,7 +92,7 @@ export class Download {
         const piece = this.#window.from(reader.offset)?.subarray(0, end + 1 - reader.offset);
         if (piece !== undefined) {
           reader.offset += piece.length;
-          this.#tell();
+          this.#changes.tell();
           yield piece;
         } else if (reader.offset < this.#window.start) {
           if (!(await this.over)) {
@@ -101,12 +102,12 @@ export class Download {
           }
           yield* await this.#options.readStored({ start: reader.offset, end });
           reader.offset = end + 1;
-        } else await this.#change();
+        } else await this.#changes.next();
       }
     } finally {
       this.#readers.delete(reader);
       if (reader.offset <= end) this.#left(reader);
-      this.#tell();
+      this.#changes.tell();
     }
   }
 
@@ -142,7 +143,7 @@ export class Download {
     // Who has not read all yet reads on from the store, where it is.
     this.#window.clear();
     coming.close();
-    this.#tell();
+    this.#changes.tell();
     return isStored;
   }
 
@@ -151,10 +152,10 @@ export class Download {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      this.#tell();
+      this.#changes.tell();
     }, mirrorReaderMs);
     const isRead = () => [...this.#readers].some(({ offset }) => offset >= this.#window.start);
-    while (!isLate && this.#failure === undefined && isRead()) await this.#change();
+    while (!isLate && this.#failure === undefined && isRead()) await this.#changes.next();
     clearTimeout(timer);
   }
 
@@ -187,7 +188,7 @@ export class Download {
 
   #show(piece: Buffer): void {
     this.#window.add(piece);
-    this.#tell();
+    this.#changes.tell();
   }
 
   #fail(failure: UpstreamFailure): void {
@@ -195,13 +196,13 @@ export class Download {
     this.#window.clear();
     this.#handoff.fail(failure);
     this.#options.coming.close();
-    this.#tell();
+    this.#changes.tell();
   }
 
   #giveUpStore(error: unknown): void {
     this.#isStoring = false;
     this.#handoff.fail(error);
-    this.#tell();
+    this.#changes.tell();
   }
 
   /** Waits for the store, and gives it up when it stands still. */
@@ -221,7 +222,7 @@ export class Download {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      this.#tell();
+      this.#changes.tell();
     }, mirrorReaderMs);
     try {
       while (this.#window.isFull && !isLate && this.#failure === undefined) {
@@ -230,7 +231,7 @@ export class Download {
           ({ offset }) => offset >= this.#window.start && offset < this.#window.start + oldest,
         );
         if (this.#readers.size > 0 && !isWanted) return;
-        await this.#change();
+        await this.#changes.next();
       }
       if (isLate && this.#readers.size === 0) {
         throw new UpstreamFailure('nobody waits for it any more');
@@ -238,15 +239,5 @@ export class Download {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#changed.push(resolve));
-  }
-
-  #tell(): void {
-    const waiting = this.#changed;
-    this.#changed = [];
-    for (const goOn of waiting) goOn();
   }
 }

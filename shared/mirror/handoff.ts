@@ -1,32 +1,34 @@
 // Pieces handed from who has them to who takes them, one after another: the one never runs ahead of the other by more than a
 // piece.
 
+import { Changes } from './changes.ts';
+
 export class Handoff {
   #piece: Buffer | undefined;
   #isOver = false;
   #error: unknown;
-  #changed: (() => void)[] = [];
+  readonly #changes = new Changes();
 
   /** Resolves when the piece before this one was taken. */
   async put(piece: Buffer): Promise<void> {
-    while (this.#piece !== undefined && !this.#isOver) await this.#change();
+    while (this.#piece !== undefined && !this.#isOver) await this.#changes.next();
     if (this.#isOver) return;
     this.#piece = piece;
-    this.#tell();
+    this.#changes.tell();
   }
 
   /** Resolves when all was taken. */
   async end(): Promise<void> {
-    while (this.#piece !== undefined && !this.#isOver) await this.#change();
+    while (this.#piece !== undefined && !this.#isOver) await this.#changes.next();
     this.#isOver = true;
-    this.#tell();
+    this.#changes.tell();
   }
 
   /** Breaks off: who takes is thrown that, and who puts is not held up any more. */
   fail(error: unknown): void {
     this.#error ??= error;
     this.#isOver = true;
-    this.#tell();
+    this.#changes.tell();
   }
 
   async *pieces(): AsyncGenerator<Buffer> {
@@ -35,20 +37,10 @@ export class Handoff {
       const piece = this.#piece;
       if (piece !== undefined) {
         this.#piece = undefined;
-        this.#tell();
+        this.#changes.tell();
         yield piece;
       } else if (this.#isOver) return;
-      else await this.#change();
+      else await this.#changes.next();
     }
-  }
-
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#changed.push(resolve));
-  }
-
-  #tell(): void {
-    const waiting = this.#changed;
-    this.#changed = [];
-    for (const goOn of waiting) goOn();
   }
 }
