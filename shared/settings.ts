@@ -43,13 +43,8 @@ export const projectsSchema = v.pipe(
   v.transform((text) =>
     text === '*'
       ? ('*' as const)
-      : new Set(
-          text
-            .split(',')
-            // As Google writes a project of a domain, or as names begin with it.
-            .map((part) => part.trim().replace(':', '/'))
-            .filter(Boolean),
-        ),
+      : // As Google writes a project of a domain, or as names begin with it.
+        new Set(listed(text).map((part) => part.replace(':', '/'))),
   ),
 );
 
@@ -71,15 +66,11 @@ export function countSchema(max: number) {
   const must = `must be a whole number from 0 to ${max}`;
   return v.pipe(v.string(), v.regex(/^\d{1,9}$/, must), v.transform(Number), v.maxValue(max, must));
 }
+
 /** Issuers of ID tokens, as their tokens name them. */
 export const issuersSchema = v.pipe(
   v.string(),
-  v.transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  ),
+  v.transform(listed),
   v.check(
     (issuers) => issuers.every((issuer) => /^https?:\/\/[^\s?#@]+$/.test(issuer)),
     'must be URLs separated by commas',
@@ -128,15 +119,11 @@ export const locationSchema = v.pipe(
 export const hostsSchema = v.pipe(
   v.string(),
   v.transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean)
-      .map((part) => {
-        const [host = '', place, ...more] = part.split('=').map((one) => one.trim());
-        const isOne = more.length === 0;
-        return { host: host.toLowerCase().replace(/:(?:80|443)$/, ''), location: place, isOne };
-      }),
+    listed(text).map((part) => {
+      const [host = '', place, ...more] = part.split('=').map((one) => one.trim());
+      const isOne = more.length === 0;
+      return { host: host.toLowerCase().replace(/:(?:80|443)$/, ''), location: place, isOne };
+    }),
   ),
   v.check(
     (hosts) =>
@@ -167,13 +154,21 @@ export const placesSchema = v.pipe(
     /^(?:[a-z0-9-]+=[A-Za-z0-9-]+(?:\s*,\s*[a-z0-9-]+=[A-Za-z0-9-]+)*)?$/,
     'must be locations, each with = and its place in Cloud Storage, separated by commas',
   ),
-  v.transform((text): ReadonlyMap<string, string> => {
-    const parts = text.split(',').filter((part) => part.trim() !== '');
-    return new Map(
-      parts.map((part) => {
-        const [one = '', place = ''] = part.trim().split('=');
-        return [one, place.toUpperCase()];
-      }),
-    );
-  }),
+  v.transform(
+    (text): ReadonlyMap<string, string> =>
+      new Map(
+        listed(text).map((part) => {
+          const [one = '', place = ''] = part.split('=');
+          return [one, place.toUpperCase()];
+        }),
+      ),
+  ),
 );
+
+/** What stands between commas, but for nothing. */
+function listed(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+}

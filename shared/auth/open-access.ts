@@ -1,7 +1,6 @@
 // Puts together what decides who may do what, from the registry's settings.
 
 import type { JWK } from 'jose';
-
 import type { Clock } from '../ports/clock.ts';
 import type { Documents } from '../ports/documents.ts';
 import type { AccessServices } from './access.ts';
