@@ -305,6 +305,8 @@ describe('berth at a real registry', () => {
       table,
       /^AT +ACTOR +ACTION +WHAT +FROM +REQUEST\n\d{4}-.* user:admin +federation\.delete /,
     );
+    const [latest] = entries;
+    assert.ok(latest.detail.length > 0 && table.includes(latest.detail), table);
     await ends(1, /action must be one of/, 'audit', 'p', '--action', 'x');
   });
 

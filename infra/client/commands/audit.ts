@@ -63,9 +63,10 @@ async function run(session: Session, project: string, options: Options): Promise
 }
 
 function row(entry: unknown): string[] {
-  const { at, actor, action, repository, digest, tags, address, requestId } = asRecord(entry);
+  const { at, actor, action, repository, digest, tags, detail, address, requestId } =
+    asRecord(entry);
   const names = asList(tags).flatMap((tag) => asText(tag) ?? []);
-  const what = [asText(repository), names.join(','), asText(digest)?.slice(0, 19)];
+  const what = [asText(repository), names.join(','), asText(digest)?.slice(0, 19), asText(detail)];
   return [
     asText(at) ?? '',
     asText(actor) ?? '',
