@@ -21,11 +21,11 @@
 // thousand times at first, and then at most twenty times a second, from thousands of networks: nothing for what is random,
 // and for what somebody chose each guess costs us a hash by scrypt, of which an instance computes few at once.
 
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { networkOf } from '../http/address.ts';
 import { goodLoginSeconds, goodLoginsMax } from '../oci/limits.ts';
-import type { Clock } from '../ports/clock.ts';
 import { FailureCounters, type FailureKind, type FailureServices } from './failure-counter.ts';
+import { RightSecrets } from './right-secrets.ts';
 
 export interface Login {
   /** Of the client, as `HttpRequest.address` tells it. */
@@ -52,11 +52,12 @@ export interface FailedLogins {
 export function openFailedLogins(services: FailureServices): FailedLogins {
   if (services.freeFailures === 0) return { check: (_, verify) => verify() };
   const counters = new FailureCounters(services);
-  const good = new GoodLogins(services.clock);
+  const good = new RightSecrets(services.clock, { seconds: goodLoginSeconds, max: goodLoginsMax });
   return {
     check: async (login, verify) => {
       const ids = idsOf(login);
-      const isKnown = good.has(login);
+      const id = good.idOf(login.username, login.password);
+      const isKnown = good.has(id);
       const held = isKnown ? [] : await counters.admit(ids);
       let found: Awaited<ReturnType<typeof verify>>;
       try {
@@ -65,11 +66,11 @@ export function openFailedLogins(services: FailureServices): FailedLogins {
         for (const counter of held) counter.release();
       }
       if (found !== undefined) {
-        good.add(login);
+        good.add(id);
         counters.forget('pair', ids.pair);
         return found;
       }
-      good.remove(login);
+      good.remove(id);
       // Counted before anything else gets its turn.
       await counters.fail(ids);
       return undefined;
@@ -91,37 +92,4 @@ function idsOf({ address, username }: Login): Partial<Record<FailureKind, string
     // Whoever else there is has a random secret. Counting that from anywhere would keep out its owner, and no guess.
     ...(username === 'admin' && { name: id('name', username) }),
   };
-}
-
-/** Credentials that were right, by an HMAC whose key this process alone has: its memory tells nobody what they are. */
-class GoodLogins {
-  readonly #key = randomBytes(32);
-  readonly #until = new Map<string, number>();
-  readonly #clock: Clock;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  has(login: Login): boolean {
-    return this.#until.size > 0 && (this.#until.get(this.#idOf(login)) ?? 0) > this.#clock.now();
-  }
-
-  add(login: Login): void {
-    const id = this.#idOf(login);
-    // Written anew it stands last: the one that is longest unused goes first.
-    this.#until.delete(id);
-    if (this.#until.size >= goodLoginsMax)
-      this.#until.delete(this.#until.keys().next().value ?? '');
-    this.#until.set(id, this.#clock.now() + goodLoginSeconds * 1000);
-  }
-
-  remove(login: Login): void {
-    if (this.#until.size > 0) this.#until.delete(this.#idOf(login));
-  }
-
-  #idOf({ username, password }: Login): string {
-    const text = JSON.stringify([username, password]);
-    return createHmac('sha256', this.#key).update(text).digest('base64');
-  }
 }

@@ -1,14 +1,7 @@
 // Passwords that people choose, and the hashes by which they are known. What people choose can be guessed: its hash is
 // scrypt (RFC 7914), so that each guess costs 32 MiB and a twentieth of a second. What is random cannot: SHA-256 will do.
 
-import {
-  createHash,
-  createHmac,
-  randomBytes,
-  type ScryptOptions,
-  scrypt,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createHash, randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { RegistryError } from '../oci/errors.ts';
 import {
   passwordBytesMax,
@@ -20,6 +13,7 @@ import {
   verifiedPasswordsMax,
 } from '../oci/limits.ts';
 import type { Clock } from '../ports/clock.ts';
+import { RightSecrets } from './right-secrets.ts';
 
 /** `ln` is the logarithm of scrypt's N, as in the PHC string format. */
 type ScryptCost = { readonly ln: number; readonly r: number; readonly p: number };
@@ -88,7 +82,10 @@ export function parsePasswordHash(text: string): PasswordHash | undefined {
  */
 export function openPasswords(clock: Clock): Passwords {
   const turns = new Turns();
-  const verified = new VerifiedPasswords(clock);
+  const verified = new RightSecrets(clock, {
+    seconds: verifiedPasswordSeconds,
+    max: verifiedPasswordsMax,
+  });
   const underWay = new Map<string, Promise<boolean>>();
   return {
     verify: async (text, password) => {
@@ -162,33 +159,5 @@ class Turns {
       });
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-}
-
-/** Passwords that were right, by an HMAC whose key this process alone has: its memory tells nobody what they are. */
-class VerifiedPasswords {
-  readonly #key = randomBytes(32);
-  readonly #until = new Map<string, number>();
-  readonly #clock: Clock;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  idOf(hash: string, password: string): string {
-    return createHmac('sha256', this.#key).update(`${hash}\0${password}`).digest('base64');
-  }
-
-  has(id: string): boolean {
-    return (this.#until.get(id) ?? 0) > this.#clock.now();
-  }
-
-  add(id: string): void {
-    // Written anew it stands last: the oldest goes first.
-    this.#until.delete(id);
-    if (this.#until.size >= verifiedPasswordsMax) {
-      this.#until.delete(this.#until.keys().next().value ?? '');
-    }
-    this.#until.set(id, this.#clock.now() + verifiedPasswordSeconds * 1000);
   }
 }
