@@ -1,0 +1,19 @@
+output "addresses" {
+  description = "The load balancer's addresses: an A and an AAAA record for each domain."
+  value       = module.load_balancer.addresses
+}
+
+output "dns_records" {
+  description = "All records that the domains need: those of the addresses, and those by which Google knows that the domains are yours before it makes certificates."
+  value       = module.load_balancer.dns_records
+}
+
+output "admin_password" {
+  description = "How to read the password of the user admin."
+  value       = "gcloud secrets versions access latest --secret=${module.secrets.names["admin-password"]} --project=${var.project}"
+}
+
+output "release" {
+  description = "What is deployed: give it as the variable release, to go back to it."
+  value       = { functions = module.release.functions.object, image = module.release.image }
+}
