@@ -80,6 +80,18 @@ variable "database" {
   }
 }
 
+variable "regions" {
+  description = "Where Cloud Run is to run for a location or a metadata region, instead of the usual region: `{ us = \"us-east1\", nam5 = \"us-east1\" }`, when us-central1 is lost."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in values(var.regions) : can(regex("^[a-z]+-[a-z]+[0-9]+$", region))])
+    error_message = "Cloud Run runs in a region, such as us-central1."
+  }
+}
+
 variable "settings" {
   description = "Settings of the README's table that are neither secret nor made of the variables here, such as BERTH_ANONYMOUS_PULL."
   type        = map(string)
