@@ -340,9 +340,9 @@ describe('what holds data, and what runs by itself', { skip }, () => {
     it('is as often as what it does is promised', () => {
       assert.equal(jobs()['sweep']?.['schedule'], '* * * * *');
       assert.equal(jobs()['collect']?.['schedule'], '*/10 * * * *');
-      // Monthly: a key of one month, and two runs that fail.
-      assert.match(String(jobs()['rotate-keys']?.['schedule']), /^\d+ \d+ \d+ \* \*$/);
-      assert.ok(3 * 30 <= signingKeyDays);
+      // What a day late is does not matter for what is due every 90.
+      assert.match(String(jobs()['rotate-keys']?.['schedule']), /^\d+ \d+ \* \* \*$/);
+      assert.ok(signingKeyDays > 30);
     });
   });
 });

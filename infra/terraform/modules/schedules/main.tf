@@ -32,12 +32,13 @@ locals {
       retries     = 0
     }
 
-    # A key is to sign for 90 days at most. Asked for each month, that holds though two runs failed.
+    # A key signs for 90 days, which the function looks after itself. Asked for each day, it is hardly late with it, and completes
+    # soon what a run that failed had begun.
     rotate-keys = {
-      description = "Makes new keys for tokens and uploads"
+      description = "Makes new keys for tokens, uploads and addresses of blobs, when it is time"
       function    = "keys"
       path        = "/"
-      schedule    = "0 3 1 * *"
+      schedule    = "0 3 * * *"
       deadline    = "300s"
       retries     = 5
     }
