@@ -1,11 +1,3 @@
-terraform {
-  required_providers {
-    google = {
-      source = "hashicorp/google"
-    }
-  }
-}
-
 # All that the registry knows but the bytes. What it must be told of the documents the code says itself: documents.json is
 # generated from shared/google/firestore-fields.ts.
 

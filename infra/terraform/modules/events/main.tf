@@ -1,11 +1,3 @@
-terraform {
-  required_providers {
-    google = {
-      source = "hashicorp/google"
-    }
-  }
-}
-
 # How a change is told. It is written into the outbox with the change itself; a trigger wakes the relay, which publishes it;
 # Pub/Sub sends it to who wants to know.
 #

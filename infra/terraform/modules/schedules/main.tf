@@ -1,11 +1,3 @@
-terraform {
-  required_providers {
-    google = {
-      source = "hashicorp/google"
-    }
-  }
-}
-
 # What runs by itself. Each job calls a function that nobody but the scheduler's account may call, at its own address: it is
 # not behind the load balancer. Cloud Scheduler calls once or, rarely, twice, which all of them bear.
 

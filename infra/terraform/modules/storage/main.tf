@@ -1,11 +1,3 @@
-terraform {
-  required_providers {
-    google = {
-      source = "hashicorp/google"
-    }
-  }
-}
-
 # Two buckets for each location, in the same place: from one to the other no bytes move, a blob only changes its name.
 #
 #   blobs     what images are made of, each under its digest; only the collector deletes there
