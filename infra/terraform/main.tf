@@ -13,6 +13,7 @@ module "database" {
   source = "./modules/database"
 
   project  = var.project
+  name     = var.database
   location = var.metadata_region
 
   depends_on = [google_project_service.needed]
@@ -29,13 +30,17 @@ module "secrets" {
 module "events" {
   source = "./modules/events"
 
-  project     = var.project
-  subscribers = var.subscribers
+  project        = var.project
+  project_number = data.google_project.registry.number
+  region         = local.region
+  subscribers    = var.subscribers
   # What wakes the relay, where the database is.
   database         = module.database.name
   trigger_location = var.metadata_region
   relay            = module.functions.services["events"]
   trigger_account  = module.identities.accounts["trigger"]
+
+  depends_on = [google_project_service.needed]
 }
 
 module "identities" {
@@ -122,7 +127,7 @@ module "schedules" {
 
   project   = var.project
   region    = local.region
-  functions = module.functions.services
+  functions = module.functions.uris
   account   = module.identities.accounts["scheduler"]
 }
 

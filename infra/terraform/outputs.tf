@@ -17,3 +17,8 @@ output "release" {
   description = "What is deployed: give it as the variable release, to go back to it."
   value       = { functions = module.release.functions.object, image = module.release.image }
 }
+
+output "dead_letters" {
+  description = "How to look at changes that a subscriber did not take, which are kept for a month."
+  value       = "gcloud pubsub subscriptions pull ${module.events.dead_letters} --project=${var.project} --limit=100"
+}

@@ -69,6 +69,29 @@ variable "mirror" {
   default = null
 }
 
+variable "database" {
+  description = "The id of the Firestore database. Another one than berth after that was restored from a backup, which always makes a new one."
+  type        = string
+  default     = "berth"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.database))
+    error_message = "A database's id is 4 to 63 lower-case letters, digits and hyphens, and begins with a letter."
+  }
+}
+
+variable "regions" {
+  description = "Where Cloud Run is to run for a location or a metadata region, instead of the usual region: `{ us = \"us-east1\", nam5 = \"us-east1\" }`, when us-central1 is lost."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in values(var.regions) : can(regex("^[a-z]+-[a-z]+[0-9]+$", region))])
+    error_message = "Cloud Run runs in a region, such as us-central1."
+  }
+}
+
 variable "settings" {
   description = "Settings of the README's table that are neither secret nor made of the variables here, such as BERTH_ANONYMOUS_PULL."
   type        = map(string)
@@ -84,6 +107,19 @@ variable "subscribers" {
   }))
   default  = {}
   nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.subscribers) : can(regex("^[a-z0-9][a-z0-9-]{0,62}$", name))])
+    error_message = "A subscriber's name is lower-case letters, digits and hyphens."
+  }
+  validation {
+    condition     = !contains(keys(var.subscribers), "dead-letters")
+    error_message = "A subscriber cannot be called dead-letters: there is a subscription of that name."
+  }
+  validation {
+    condition     = alltrue([for subscriber in values(var.subscribers) : startswith(subscriber.endpoint, "https://")])
+    error_message = "Pub/Sub pushes to https:// alone."
+  }
 }
 
 variable "monthly_budget" {
