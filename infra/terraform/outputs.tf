@@ -17,3 +17,8 @@ output "release" {
   description = "What is deployed: give it as the variable release, to go back to it."
   value       = { functions = module.release.functions.object, image = module.release.image }
 }
+
+output "dashboard" {
+  description = "Where the registry's figures are looked at, in the console."
+  value       = module.observability.dashboard
+}
