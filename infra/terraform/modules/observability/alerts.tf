@@ -11,143 +11,143 @@ locals {
   collector_lag  = "logging_googleapis_com:user_${google_logging_metric.collector_lag.name}"
   errors         = "logging_googleapis_com:user_${google_logging_metric.errors.name}"
 
-  # How many instances → the services that may have so many.
-  services_by_maximum = { for service, maximum in var.instances_max : tostring(maximum) => service... }
+  # How many instances → the services that may have so many. What runs alone is always at its maximum.
+  services_by_maximum = { for service, maximum in var.instances_max : tostring(maximum) => service... if maximum > 1 }
 
   logs    = "https://console.cloud.google.com/logs/query?project=${var.project}"
   runbook = "More: infra/terraform/README.md, “When an alert comes”."
 
-  queries = merge(
-    {
-      error-rate = {
-        name     = "More than 2 % of requests fail"
-        severity = "CRITICAL"
-        duration = "300s"
-        query    = <<-EOT
-          sum(rate(${local.requests}{monitored_resource="https_lb_rule",response_code_class="500"}[5m]))
-            / sum(rate(${local.requests}{monitored_resource="https_lb_rule"}[5m])) > 0.02
-          and sum(increase(${local.requests}{monitored_resource="https_lb_rule"}[5m])) > 50
-        EOT
-        advice   = <<-EOT
-          Of at least 50 requests in five minutes, more than 2 % were answered with 500 or above.
+  queries = {
+    error-rate = {
+      name     = "More than 2 % of requests fail"
+      severity = "CRITICAL"
+      duration = "300s"
+      query    = <<-EOT
+        sum(rate(${local.requests}{monitored_resource="https_lb_rule",response_code_class="500"}[5m]))
+          / sum(rate(${local.requests}{monitored_resource="https_lb_rule"}[5m])) > 0.02
+        and sum(increase(${local.requests}{monitored_resource="https_lb_rule"}[5m])) > 50
+      EOT
+      advice   = <<-EOT
+        Of at least 50 requests in five minutes, more than 2 % were answered with 500 or above.
 
-          1. [Errors of the functions](${local.logs}) by `severity>=ERROR`: “a request failed” has the stack, and Error Reporting groups them. Is it one function, since one release? Then roll back.
-          2. No such lines, and the load balancer says 502 or 503 (`resource.type="http_load_balancer"`, `jsonPayload.statusDetails`): instances do not start, or are at their maximum. See the dashboard’s instances.
-          3. “UNAVAILABLE” or “DEADLINE_EXCEEDED” of Firestore or Cloud Storage: [Google’s status](https://status.cloud.google.com).
-        EOT
-      }
+        1. [Errors of the functions](${local.logs}) by `severity>=ERROR`: “a request failed” has the stack, and Error Reporting groups them. Is it one function, since one release? Then roll back.
+        2. No such lines, and the load balancer says 502 or 503 (`resource.type="http_load_balancer"`, `jsonPayload.statusDetails`): instances do not start, or are at their maximum. See the dashboard’s instances.
+        3. “UNAVAILABLE” or “DEADLINE_EXCEEDED” of Firestore or Cloud Storage: [Google’s status](https://status.cloud.google.com).
+      EOT
+    }
 
-      latency = {
-        name     = "Requests are slow"
-        severity = "WARNING"
-        duration = "600s"
-        # Layers take as long as they are large, so uploads and mirrors are left out. Few requests are mostly instances that start.
-        query  = <<-EOT
-          histogram_quantile(0.95, sum by (backend_target_name, le) (
-            rate(${local.latencies}_bucket{monitored_resource="https_lb_rule",backend_target_name!~".*(uploads|mirror).*"}[10m]))) > 2000
-          and on (backend_target_name) sum by (backend_target_name) (
-            increase(${local.latencies}_count{monitored_resource="https_lb_rule",backend_target_name!~".*(uploads|mirror).*"}[10m])) > 100
-        EOT
-        advice = <<-EOT
-          Of at least 100 requests to this function in ten minutes, one in twenty took longer than 2 seconds, client and network included.
+    latency = {
+      name     = "Requests are slow"
+      severity = "WARNING"
+      duration = "600s"
+      # Layers take as long as they are large, so uploads and mirrors are left out. Few requests are mostly instances that start.
+      query  = <<-EOT
+        histogram_quantile(0.95, sum by (backend_target_name, le) (
+          rate(${local.latencies}_bucket{monitored_resource="https_lb_rule",backend_target_name!~".*(uploads|mirror).*"}[10m]))) > 2000
+        and on (backend_target_name) sum by (backend_target_name) (
+          increase(${local.latencies}_count{monitored_resource="https_lb_rule",backend_target_name!~".*(uploads|mirror).*"}[10m])) > 100
+      EOT
+      advice = <<-EOT
+        Of at least 100 requests to this function in ten minutes, one in twenty took longer than 2 seconds, client and network included.
 
-          1. The dashboard’s latency by function, which is measured in the function: if that is low, it is the way there, or instances that start. Many starts: give the function `min_instance_count = 1`.
-          2. High there: Firestore’s latency in its own console, and contention (“ABORTED”) in the [log](${local.logs}).
-          3. One caller that asks too much: the log’s lines `jsonPayload.message="request"`, by `jsonPayload.actor` and `jsonPayload.address`.
-        EOT
-      }
+        1. The dashboard’s latency by function, which is measured in the function: if that is low, it is the way there, or instances that start. Many starts: give the function `min_instance_count = 1`.
+        2. High there: Firestore’s latency in its own console, and contention (“ABORTED”) in the [log](${local.logs}).
+        3. One caller that asks too much: the log’s lines `jsonPayload.message="request"`, by `jsonPayload.actor` and `jsonPayload.address`.
+      EOT
+    }
 
-      outbox-age = {
-        name     = "Events are late"
-        severity = "WARNING"
-        duration = "300s"
-        query    = <<-EOT
-          histogram_quantile(0.99, sum by (registry_location, le) (
-            increase(${local.outbox_age}_bucket{monitored_resource="cloud_run_revision"}[5m]))) > 600
-        EOT
-        advice   = <<-EOT
-          A change has waited for more than ten minutes to be published, though the outbox is swept each minute. Pushes and pulls are not affected; subscribers learn of them late, and nothing is lost.
+    outbox-age = {
+      name     = "Events are late"
+      severity = "WARNING"
+      duration = "300s"
+      query    = <<-EOT
+        histogram_quantile(0.99, sum by (registry_location, le) (
+          increase(${local.outbox_age}_bucket{monitored_resource="cloud_run_revision"}[5m]))) > 600
+      EOT
+      advice   = <<-EOT
+        A change has waited for more than ten minutes to be published, though the outbox is swept each minute. Pushes and pulls are not affected; subscribers learn of them late, and nothing is lost.
 
-          1. [The log](${local.logs}) of the function events: “events were not published” tells why. “PERMISSION_DENIED”: the topic, or the right to publish on it, is gone; apply Terraform.
-          2. No failures, and `more` is true in the line “the outbox was swept”: there are more changes than a sweep takes up. Run the Scheduler’s job of the sweep more often meanwhile.
-        EOT
-      }
+        1. [The log](${local.logs}) of the function events: “events were not published” tells why. “PERMISSION_DENIED”: the topic, or the right to publish on it, is gone; apply Terraform.
+        2. No failures, and `more` is true in the line “the outbox was swept”: there are more changes than a sweep takes up. Run the Scheduler’s job of the sweep more often meanwhile.
+      EOT
+    }
 
-      no-sweep = {
-        name     = "The outbox is not swept"
-        severity = "WARNING"
-        duration = "900s"
-        query    = "absent_over_time(${local.outbox_age}_count{monitored_resource=\"cloud_run_revision\"}[5m])"
-        advice   = <<-EOT
-          No sweep has ended for a quarter of an hour. Most events are still published, by the trigger; what a failure left is not.
+    no-sweep = {
+      name     = "The outbox is not swept"
+      severity = "WARNING"
+      duration = "900s"
+      query    = "absent_over_time(${local.outbox_age}_count{monitored_resource=\"cloud_run_revision\"}[5m])"
+      advice   = <<-EOT
+        No sweep has ended for a quarter of an hour. Most events are still published, by the trigger; what a failure left is not.
 
-          1. Cloud Scheduler: is the job of the sweep enabled, and what did its last attempt say? 401 or 403: its service account may not call the function events; apply Terraform.
-          2. [The log](${local.logs}) of the function events: does it start?
-        EOT
-      }
+        1. Cloud Scheduler: is the job of the sweep enabled, and what did its last attempt say? 401 or 403: its service account may not call the function events; apply Terraform.
+        2. [The log](${local.logs}) of the function events: does it start?
+      EOT
+    }
 
-      collector-lag = {
-        name     = "The collector is behind"
-        severity = "WARNING"
-        duration = "0s"
-        query    = <<-EOT
-          histogram_quantile(0.99, sum by (registry_location, le) (
-            increase(${local.collector_lag}_bucket{monitored_resource="cloud_run_revision"}[30m]))) > 7200
-        EOT
-        advice   = <<-EOT
-          A review was due more than two hours ago and is not done, though the collector runs every ten minutes. Nothing breaks; what nobody wants is stored, and paid for, longer.
+    collector-lag = {
+      name     = "The collector is behind"
+      severity = "WARNING"
+      duration = "0s"
+      query    = <<-EOT
+        histogram_quantile(0.99, sum by (registry_location, le) (
+          increase(${local.collector_lag}_bucket{monitored_resource="cloud_run_revision"}[30m]))) > 7200
+      EOT
+      advice   = <<-EOT
+        A review was due more than two hours ago and is not done, though the collector runs every ten minutes. Nothing breaks; what nobody wants is stored, and paid for, longer.
 
-          1. [The log](${local.logs}) of the function collector: “a review failed” tells why.
-          2. No failures, and `reviewed` is 10,000: more was deleted than it takes up in a run. Run its Scheduler job by hand, or more often, until the lag is 0.
-        EOT
-      }
+        1. [The log](${local.logs}) of the function collector: “a review failed” tells why.
+        2. No failures, and `reviewed` is 10,000: more was deleted than it takes up in a run. Run its Scheduler job by hand, or more often, until the lag is 0.
+      EOT
+    }
 
-      no-collector = {
-        name     = "The collector does not run"
-        severity = "WARNING"
-        duration = "1800s"
-        # A run may take half an hour, and while it does no other begins.
-        query  = "absent_over_time(${local.collector_lag}_count{monitored_resource=\"cloud_run_revision\"}[40m])"
-        advice = <<-EOT
-          No run of the collector has ended for more than an hour. Nothing breaks; what nobody wants is stored, and paid for, longer.
+    no-collector = {
+      name     = "The collector does not run"
+      severity = "WARNING"
+      duration = "1800s"
+      # A run may take half an hour, and while it does no other begins.
+      query  = "absent_over_time(${local.collector_lag}_count{monitored_resource=\"cloud_run_revision\"}[40m])"
+      advice = <<-EOT
+        No run of the collector has ended for more than an hour. Nothing breaks; what nobody wants is stored, and paid for, longer.
 
-          1. Cloud Scheduler: is its job enabled, and what did its last attempt say? 401 or 403: its service account may not call the function; apply Terraform.
-          2. [The log](${local.logs}) of the function collector: does it start, and does a run take longer than it may?
-        EOT
-      }
+        1. Cloud Scheduler: is its job enabled, and what did its last attempt say? 401 or 403: its service account may not call the function; apply Terraform.
+        2. [The log](${local.logs}) of the function collector: does it start, and does a run take longer than it may?
+      EOT
+    }
 
-      errors = {
-        name     = "A function logs errors"
-        severity = "WARNING"
-        duration = "0s"
-        query    = "sum by (service_name) (increase(${local.errors}{monitored_resource=\"cloud_run_revision\"}[15m])) > 10"
-        advice   = <<-EOT
-          More than ten lines in a quarter of an hour tell of an error on our side; each has a message that says what could not be done.
+    errors = {
+      name     = "A function logs errors"
+      severity = "WARNING"
+      duration = "0s"
+      query    = "sum by (service_name) (increase(${local.errors}{monitored_resource=\"cloud_run_revision\"}[15m])) > 10"
+      advice   = <<-EOT
+        More than ten lines in a quarter of an hour tell of an error on our side; each has a message that says what could not be done.
 
-          1. [The log](${local.logs}), by `severity>=ERROR` and the name of the service. Error Reporting groups those with a stack.
-          2. Since a release: roll back. Otherwise what the message names: Firestore, Cloud Storage, Pub/Sub, an upstream.
-        EOT
-      }
-    },
-    {
-      for maximum, services in local.services_by_maximum : "instances-${maximum}" => {
-        name     = "All ${maximum} instances of a function are in use"
-        severity = "WARNING"
-        duration = "300s"
-        query    = <<-EOT
-          sum by (service_name) (max_over_time(
-            ${local.instance_count}{monitored_resource="cloud_run_revision",service_name=~"${join("|", services)}"}[5m])) >= ${maximum}
-        EOT
-        advice   = <<-EOT
-          The function has as many instances as it may for five minutes: further requests wait, and fail with 429 or 503 when they wait too long.
+        1. [The log](${local.logs}), by `severity>=ERROR` and the name of the service. Error Reporting groups those with a stack.
+        2. Since a release: roll back. Otherwise what the message names: Firestore, Cloud Storage, Pub/Sub, an upstream.
+      EOT
+    }
+  }
 
-          1. The dashboard’s requests and latency: more requests than ever, or slow ones that hold their instances?
-          2. One caller that asks too much: the [log’s](${local.logs}) lines `jsonPayload.message="request"`, by `jsonPayload.address`. Cloud Armor’s rules hold it back.
-          3. Honest load: raise the maximum where the module sets it; the project’s quota of Cloud Run instances in the region must allow it.
-        EOT
-      }
-    },
-  )
+  # A policy for each maximum, of the services that have it.
+  instance_queries = {
+    for maximum, services in local.services_by_maximum : "instances-${maximum}" => {
+      name     = "All ${maximum} instances of a function are in use"
+      severity = "WARNING"
+      duration = "300s"
+      query    = <<-EOT
+        sum by (service_name) (max_over_time(
+          ${local.instance_count}{monitored_resource="cloud_run_revision",state="active",service_name=~"${join("|", services)}"}[5m])) >= ${maximum}
+      EOT
+      advice   = <<-EOT
+        The function has as many instances as it may for five minutes: further requests wait, and fail with 429 or 503 when they wait too long.
+
+        1. The dashboard’s requests and latency: more requests than ever, or slow ones that hold their instances?
+        2. One caller that asks too much: the [log’s](${local.logs}) lines `jsonPayload.message="request"`, by `jsonPayload.address`. Cloud Armor’s rules hold it back.
+        3. Honest load: raise the maximum where the module sets it; the project’s quota of Cloud Run instances in the region must allow it.
+      EOT
+    }
+  }
 
   # Conditions on Google's own figures that are not numbers that add up, as Google's console makes them.
   thresholds = {
@@ -212,7 +212,7 @@ locals {
 }
 
 resource "google_monitoring_alert_policy" "queries" {
-  for_each = local.queries
+  for_each = merge(local.queries, local.instance_queries)
 
   project               = var.project
   display_name          = "Berth: ${each.value.name}"
