@@ -19,6 +19,7 @@ import { logRequests } from './observe.ts';
 import type { Services } from './services.ts';
 import { functionSettings } from './settings.ts';
 import type { TargetName } from './targets.ts';
+import { traceReader } from './trace.ts';
 
 type SettingName = keyof typeof functionSettings;
 /** What a function was given; `undefined` is what others read. */
@@ -74,6 +75,7 @@ export async function openGoogleServices(
     stateKeys: given.BERTH_STATE_KEYS ?? [],
     proxies: given.BERTH_PROXIES ?? 0,
     log: stderrLog,
+    traceOf: traceReader(given.GOOGLE_CLOUD_PROJECT ?? ''),
     observe: logRequests(stderrLog),
     metrics: undefined,
   };

@@ -1,5 +1,6 @@
 // The services an action may use. Who makes them decides where Berth runs: infra/local on one machine.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import type { AccessServices } from '#shared/auth/access.ts';
 import type { TokenIssuer } from '#shared/auth/token.ts';
 import type { Log } from '#shared/log.ts';
@@ -25,6 +26,8 @@ export interface Services extends Store, AccessServices, Locations {
   /** How many entries of X-Forwarded-For trusted proxies append: the leftmost of those is the client. */
   readonly proxies: number;
   readonly log: Log;
+  /** What trace a request belongs to, as the log names it; absent where nothing traces. */
+  readonly traceOf?: ((headers: IncomingHttpHeaders) => string | undefined) | undefined;
   /** Is told of every request when it is over. */
   readonly observe: Observe;
   /** Whether lists tell of manifests and of what lies below, as gcr.io's do. */

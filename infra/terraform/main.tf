@@ -134,8 +134,14 @@ module "schedules" {
 module "observability" {
   source = "./modules/observability"
 
-  project        = var.project
-  alert_email    = var.alert_email
-  domains        = keys(var.domains)
-  monthly_budget = var.monthly_budget
+  project                  = var.project
+  alert_email              = var.alert_email
+  domains                  = keys(var.domains)
+  mirror_domains           = local.mirror_domains
+  services                 = module.functions.services
+  instances_max            = merge(module.functions.instances_max, module.streaming_services.instances_max)
+  dead_letter_subscription = module.events.dead_letters
+  monthly_budget           = var.monthly_budget
+
+  depends_on = [google_project_service.needed]
 }

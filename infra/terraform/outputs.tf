@@ -22,3 +22,8 @@ output "dead_letters" {
   description = "How to look at changes that a subscriber did not take, which are kept for a month."
   value       = "gcloud pubsub subscriptions pull ${module.events.dead_letters} --project=${var.project} --limit=100"
 }
+
+output "dashboard" {
+  description = "Where the registry's figures are looked at, in the console."
+  value       = module.observability.dashboard
+}
