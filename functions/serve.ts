@@ -33,8 +33,9 @@ import {
   repositoryAction,
 } from './actions.ts';
 import { auditLineOf } from './audit.ts';
+import { routeMatcher } from './match.ts';
 import { authoriseMirror } from './mirror-access.ts';
-import { mirrorRoutes, type Route, routesOf, type ServedRoute } from './routes.ts';
+import { mirrorRoutes, type Route, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
 import { traceField } from './trace.ts';
 
@@ -79,7 +80,7 @@ type Matcher = (request: HttpRequest) => {
 };
 
 function matcher(services: Services, functions: readonly string[] | undefined): Matcher {
-  const match = createRouter<ServedRoute>(routesOf(functions));
+  const match = routeMatcher(functions);
   const matchMirror = createRouter<ServedRoute>(mirrorRoutes);
   const mirrorsAll = functions?.includes('mirror') === true;
   return ({ host, method, path, headers }) => {

@@ -120,6 +120,9 @@ module "load_balancer" {
   uploads        = module.streaming_services.uploads
   admin          = module.streaming_services.admin
   mirror         = module.streaming_services.mirror
+  throttle       = var.throttle
+
+  depends_on = [google_project_service.needed]
 }
 
 module "schedules" {

@@ -122,6 +122,17 @@ variable "subscribers" {
   }
 }
 
+variable "throttle" {
+  description = "How many requests one address may make a minute before it is told 429: 10,000 at the token endpoint and 120,000 of each function beside, where nothing else is said. A cluster is often one address. With `preview` nothing is refused, but logged as what would have been."
+  type = object({
+    tokens_per_minute   = optional(number)
+    requests_per_minute = optional(number)
+    preview             = optional(bool)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "monthly_budget" {
   description = "Of how much a month, in the currency of the billing account, you are told when it is spent. Needs the right to make budgets there; without it, leave it out."
   type        = number
