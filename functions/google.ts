@@ -234,6 +234,7 @@ function lazyDocuments(open: () => Promise<Documents>): Documents {
 function lazyBlobs(open: () => Promise<Blobs>, prepares: boolean): Blobs {
   const blobs = once(open);
   return {
+    replaces: false,
     ...(prepares && { prepare: async (prefix) => (await blobs()).prepare?.(prefix) }),
     write: async (...call) => (await blobs()).write(...call),
     compose: async (...call) => (await blobs()).compose(...call),

@@ -54,6 +54,8 @@ module "identities" {
   topic           = module.events.topic
   secrets         = module.secrets.ids
   google_groups   = var.google_groups
+
+  depends_on = [google_project_service.needed]
 }
 
 # The first keys and the password of the user admin, which functions need to start. From then on the function `keys` makes
