@@ -217,6 +217,7 @@ async function keyStoresOf(given: Given, clock: Clock): Promise<Pick<Services, '
   const options = {
     projectId: required(given, 'GOOGLE_CLOUD_PROJECT'),
     standIn: given.BERTH_GOOGLE_STAND_IN,
+    clock,
   };
   const secrets = openSecretManager(options);
   return {

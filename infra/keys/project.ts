@@ -35,7 +35,12 @@ export function openKeyStores(flags: ProjectFlags, environment: Environment): Ke
   });
   const projectId = read('GOOGLE_CLOUD_PROJECT');
   const account = read('BERTH_URL_ACCOUNT');
-  const options = { projectId, quotaProject: projectId, standIn: read('BERTH_GOOGLE_STAND_IN') };
+  const options = {
+    projectId,
+    quotaProject: projectId,
+    standIn: read('BERTH_GOOGLE_STAND_IN'),
+    clock: systemClock,
+  };
   return {
     secrets: openSecretManager(options),
     urlKeys: openAccountHmacKeys({ ...options, account }),

@@ -3,6 +3,7 @@
 // What `latest` stands for may be hours old, and so may everything else but one: a version that was added can be read by
 // its number at once. So the newest version is found from `latest` upwards.
 
+import type { Clock } from '../ports/clock.ts';
 import type { SecretVersion, SecretVersions } from '../ports/secret-versions.ts';
 import { startCrc32c } from './crc32c.ts';
 import { GoogleApi, type GoogleApiOptions } from './google-api.ts';
@@ -10,21 +11,24 @@ import { hasStatus, StorageFailure } from './storage-failure.ts';
 
 export interface SecretManagerOptions extends GoogleApiOptions {
   readonly projectId: string;
+  readonly clock: Clock;
 }
 
 /** Opens it; nothing is asked yet. */
 export function openSecretManager(options: SecretManagerOptions): SecretVersions {
   const api = new GoogleApi('Secret Manager', 'https://secretmanager.googleapis.com', options);
-  return new SecretManager(api, `/v1/projects/${options.projectId}/secrets`);
+  return new SecretManager(api, `/v1/projects/${options.projectId}/secrets`, options.clock);
 }
 
 class SecretManager implements SecretVersions {
   readonly #api: GoogleApi;
   readonly #path: string;
+  readonly #clock: Clock;
 
-  constructor(api: GoogleApi, path: string) {
+  constructor(api: GoogleApi, path: string, clock: Clock) {
     this.#api = api;
     this.#path = path;
+    this.#clock = clock;
   }
 
   async newest(secret: string): Promise<SecretVersion | undefined> {
@@ -103,7 +107,7 @@ class SecretManager implements SecretVersions {
       expected: [404],
     });
     const { createTime } = (data ?? {}) as { createTime?: unknown };
-    return status === 404 ? Date.now() : timeIn(createTime);
+    return status === 404 ? this.#clock.now() : timeIn(createTime);
   }
 
   async *#enabled(secret: string): AsyncGenerator<number> {
