@@ -20,6 +20,9 @@ import { readSettings } from './settings.ts';
 /** How long requests in flight may go on once the gateway is told to stop. */
 const stopMs = 60 * 1000;
 
+/** Keys are kept on this machine, where `npm run rotate-keys` makes new ones: nothing runs for them. */
+const here = targetNames.filter((name) => name !== 'keys');
+
 /** Starts; on failure says why on standard error and ends with 1. */
 export async function main(): Promise<void> {
   await told(async () => {
@@ -34,9 +37,10 @@ export async function main(): Promise<void> {
     const proxies = { BERTH_PROXIES: String(settings.proxies + 1) };
     const environment = { ...variables, ...process.env, ...proxies };
     // What is missing or wrong is told here, and not by each process.
-    for (const name of targetNames) readGiven(name, environment);
+    for (const name of here) readGiven(name, environment);
+    const { keys: _, ...commands } = commandsFor(environment, bundle);
     await prepareTopic(environment);
-    const processes = await startProcesses(commandsFor(environment, bundle), stderrLog);
+    const processes = await startProcesses(commands, stderrLog);
     const schedule = startSchedule(processes.portOf, stderrLog);
     const isMirror = (host: string) => settings.mirror.hosts.has(host);
     const proxy = createProxy(processes.portOf, schedule.answered, stderrLog, isMirror);
