@@ -17,3 +17,13 @@ output "release" {
   description = "What is deployed: give it as the variable release, to go back to it."
   value       = { functions = module.release.functions.object, image = module.release.image }
 }
+
+output "release_bucket" {
+  description = "Where the source of all releases lies, and the records of what was deployed."
+  value       = module.release.functions.bucket
+}
+
+output "domains" {
+  description = "The hosts by which clients call the registry: a release is tested on each."
+  value       = keys(var.domains)
+}
