@@ -19,7 +19,7 @@ export const help = `npm run release -- [step] --project <project>
 
 make, where Terraform's state does not tell them yet:
   --bucket <bucket> --region <region> --repository <repository> --id <id>
-  --account <e-mail>   who builds the image; berth-release of the project when left out
+  --account <e-mail>   who builds the image; berth-builder of the project when left out
   --bundled <path>     what \`npm run bundle\` filled, instead of bundling
 
 smoke:

@@ -4,9 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { help, optionsOf, type Step, stepOf } from './arguments.ts';
 import { Failure } from './failure.ts';
-import { makeRelease } from './make.ts';
 import { ask } from './programs.ts';
-import { smokeAll } from './smoke/smoke.ts';
 import { sourceId } from './source-id.ts';
 import {
   applyPlan,
@@ -25,10 +23,12 @@ const tell = (line: string) => void process.stdout.write(`${line}\n`);
 const run: Readonly<Record<Step, (rest: readonly string[]) => Promise<void>>> = {
   make: async (rest) => {
     const { bucket, region, repository, ...given } = optionsOf('make', rest);
+    // What bundles is heavy, and no other step's.
+    const { makeRelease } = await import('./make.ts');
     const place = placeOf(given);
     const { project } = place;
     const id = given.id ?? sourceId(root);
-    const account = given.account ?? `berth-release@${project}.iam.gserviceaccount.com`;
+    const account = given.account ?? `berth-builder@${project}.iam.gserviceaccount.com`;
     const making = { id, account, bundled: given.bundled };
     if (bucket !== undefined && region !== undefined && repository !== undefined) {
       // Terraform itself calls: it is about to write its state, and what it made first stands in its arguments.

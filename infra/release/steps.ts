@@ -88,9 +88,11 @@ async function planRollback(place: Place, tell: Tell): Promise<void> {
 
 async function keepPlan(place: Place, planned: Planned): Promise<void> {
   const { project, bucket, release } = planned;
+  const { planFile, plannedFile } = filesIn(place);
+  // Whatever goes wrong now, nobody applies what was planned before.
+  await rm(plannedFile, { force: true });
   await requireRelease({ project, bucket }, release);
   await mkdir(place.directory, { recursive: true });
-  const { planFile, plannedFile } = filesIn(place);
   await plan(planFile, project, release);
   const kept = { ...planned, plan: sha256(await readFile(planFile)) };
   await writeFile(plannedFile, JSON.stringify(kept));
