@@ -55,6 +55,7 @@ const run: Readonly<Record<Step, (rest: readonly string[]) => Promise<void>>> = 
 
 async function smoke(rest: readonly string[]): Promise<void> {
   const given = optionsOf('smoke', rest);
+  const { smokeAll } = await import("./smoke/smoke.ts");
   const domains =
     given.domain.length > 0 ? given.domain : (await readPlace(placeOf(given))).domains;
   const smoking = {
