@@ -1,7 +1,7 @@
 // `npm run release`: makes a release, deploys it, looks whether it works, and goes back.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { help, optionsOf, type Step, stepOf } from './arguments.ts';
 import { Failure } from './failure.ts';
 import { ask } from './programs.ts';
@@ -55,7 +55,7 @@ const run: Readonly<Record<Step, (rest: readonly string[]) => Promise<void>>> = 
 
 async function smoke(rest: readonly string[]): Promise<void> {
   const given = optionsOf('smoke', rest);
-  const { smokeAll } = await import("./smoke/smoke.ts");
+  const { smokeAll } = await import('./smoke/smoke.ts');
   const domains =
     given.domain.length > 0 ? given.domain : (await readPlace(placeOf(given))).domains;
   const smoking = {
@@ -89,7 +89,7 @@ async function credentialsOf(user: string | undefined, isOnStdin: boolean) {
     throw new Failure('--user and --password-stdin are told together, or none of them');
   }
   if (user !== undefined) {
-    return { user, password: (await readFile('/dev/stdin', 'utf8')).replace(/\r?\n$/, '') };
+    return { user, password: (await text(process.stdin)).replace(/\r?\n$/, '') };
   }
   const token = (await ask('gcloud', ['auth', 'print-access-token'])).trim();
   return { user: 'oauth2accesstoken', password: token };

@@ -295,6 +295,7 @@ describe('going back', () => {
     const one = await deployedByHand('one');
     await made('two');
     await deploy('two');
+    await cloud.giveAccessToken('ya29.of-the-releaser');
     // Nobody listens there.
     const nobody = ['--domain=127.0.0.1:1', '--plain-http'];
     assert.match(await fails('smoke', ...nobody), /ECONNREFUSED/);
@@ -308,6 +309,7 @@ describe('going back', () => {
     const two = await made('two');
     await deploy('two');
     await deploy('two');
+    await cloud.giveAccessToken('ya29.of-the-releaser');
     assert.match(
       await fails('smoke', '--domain=127.0.0.1:1', '--plain-http', '--or-roll-back'),
       /nothing to go back to/,

@@ -23,7 +23,9 @@ if (isSpoilt('login')) {
 const commands: Readonly<Record<string, (rest: readonly string[]) => void>> = {
   'auth print-access-token': (rest) => {
     parse(rest, {});
-    process.stdout.write('ya29.an-access-token\n');
+    const file = at('access-token');
+    if (!existsSync(file)) end(1, 'ERROR: (gcloud.auth) nobody said who is logged in');
+    process.stdout.write(`${readFileSync(file, 'utf8')}\n`);
   },
   'storage cat': (rest) => {
     const { rest: urls } = parse(rest, { needed: ['--project'] });

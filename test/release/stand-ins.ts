@@ -20,7 +20,13 @@ export interface Ended {
 export interface Cloud {
   readonly directory: string;
   /** `npm run release`, as a process. */
-  release(parameters: readonly string[], options?: { readonly stdin?: string }): Promise<Ended>;
+  release(
+    parameters: readonly string[],
+    options?: {
+      readonly stdin?: string;
+      readonly environment?: Readonly<Record<string, string>>;
+    },
+  ): Promise<Ended>;
   /** What gcloud and terraform were called with so far, each as one text. */
   calls(): Promise<readonly string[]>;
   /** The names of a bucket's objects. */
@@ -30,6 +36,8 @@ export interface Cloud {
   /** What Terraform's state says, in the bucket of that name; nothing was applied when left out. */
   writeState(bucket: string, state: unknown): Promise<void>;
   readState(bucket: string): Promise<unknown>;
+  /** What gcloud gives from now on. */
+  giveAccessToken(token: string): Promise<void>;
   /** Has the next call of a kind go wrong: see the stand-ins. */
   spoil(what: 'login' | 'apply' | 'build' | 'plan'): Promise<void>;
   remove(): Promise<void>;
@@ -46,10 +54,14 @@ export async function startCloud(): Promise<Cloud> {
   }
   return {
     directory,
-    release: (parameters, { stdin = '' } = {}) =>
+    release: (parameters, { stdin = '', environment = {} } = {}) =>
       release(
         [...parameters, ...(parameters.includes('--help') ? [] : [`--directory=${at('work')}`])],
-        { PATH: `${at('bin')}:${process.env['PATH']}`, STAND_IN_DIRECTORY: directory },
+        {
+          ...environment,
+          PATH: `${at('bin')}:${process.env['PATH']}`,
+          STAND_IN_DIRECTORY: directory,
+        },
         stdin,
       ),
     calls: async () => {
@@ -67,6 +79,7 @@ export async function startCloud(): Promise<Cloud> {
     },
     writeState: (bucket, state) => writeFile(at('states', bucket), JSON.stringify(state)),
     readState: async (bucket) => JSON.parse(await readFile(at('states', bucket), 'utf8')),
+    giveAccessToken: (token) => writeFile(at('access-token'), token),
     spoil: (what) => writeFile(at(`spoilt-${what}`), ''),
     remove: () => rm(directory, { recursive: true, force: true }),
   };

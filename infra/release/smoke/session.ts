@@ -19,7 +19,7 @@ export interface Challenge {
   readonly service: string;
 }
 
-const againAfterMs = 5_000;
+const againAfterMs = 2_000;
 
 /**
  * Asks until the registry answers as one: with a challenge.
