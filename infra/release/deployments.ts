@@ -64,14 +64,16 @@ export function releaseBefore(
     if (last === undefined || !isSame(last.release, release)) past.push({ release, isWhole });
     else last.isWhole ||= isWhole;
   };
-  /** What Terraform's state says. After half an apply it may say anything. */
+  let wasDone = true;
+  /** What Terraform's state says: somebody may have applied by hand. After half an apply it says either release. */
   const found = (release: Release | undefined) => {
-    if (release !== undefined && past.at(-1)?.isWhole !== false) push(release, true);
+    if (release !== undefined && wasDone) push(release, true);
   };
   for (const { release, before, isRollback, state } of deployments) {
     found(before);
-    if (!isRollback) push(release, state === 'deployed');
-    else if (state === 'deployed') {
+    wasDone = state === 'deployed';
+    if (!isRollback) push(release, wasDone);
+    else if (wasDone) {
       const last = past.findLastIndex((one) => isSame(one.release, release));
       past.length = last + 1;
       push(release, true);
