@@ -78,6 +78,7 @@ module "release" {
   region  = local.region
   release = var.release
   account = module.identities.accounts["release"]
+  builder = module.identities.accounts["builder"]
 
   depends_on = [google_project_service.needed]
 }
@@ -91,6 +92,7 @@ module "functions" {
   environments        = local.environments
   secret_environments = local.secret_environments
   source_archive      = module.release.functions
+  repository          = module.release.repository
 
   # A function that may not read its secrets does not start.
   depends_on = [module.identities, terraform_data.first_keys]

@@ -27,3 +27,13 @@ output "dashboard" {
   description = "Where the registry's figures are looked at, in the console."
   value       = module.observability.dashboard
 }
+
+output "release_bucket" {
+  description = "Where the source of all releases lies, and the records of what was deployed."
+  value       = module.release.functions.bucket
+}
+
+output "domains" {
+  description = "The hosts by which clients call the registry: a release is tested on each."
+  value       = keys(var.domains)
+}

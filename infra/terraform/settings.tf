@@ -26,11 +26,12 @@ locals {
 
   functions = toset(flatten([for setting in local.known_settings : setting.read_by]))
 
-  # Function → variable → value, of what is no secret.
+  # Function → variable → value, of what is no secret. What is nothing is left out: it is the same to the functions, and
+  # Google keeps no variable without a value. What has to be set and is not stays, as null, for which the modules look.
   environments = {
     for function in local.functions : function => {
       for name, setting in local.known_settings : name => lookup(local.settings, name, setting.default)
-      if contains(setting.read_by, function) && !contains(keys(module.secrets.variables), name)
+      if contains(setting.read_by, function) && !contains(keys(module.secrets.variables), name) && lookup(local.settings, name, setting.default) != ""
     }
   }
 
