@@ -8,9 +8,10 @@ import { readGiven } from '#functions/google.ts';
 import { targetNames } from '#functions/targets.ts';
 import { startServer } from '#shared/http/server.ts';
 import { stderrLog } from '#shared/log.ts';
+import type { Environment } from '#shared/settings.ts';
 import { commandsFor } from './commands.ts';
 import { prepareTopic } from './emulators.ts';
-import { startProcesses } from './processes.ts';
+import { type FunctionProcess, startProcesses } from './processes.ts';
 import { createProxy } from './proxy.ts';
 import { startSchedule } from './schedule.ts';
 import { loadSecretVariables } from './secrets.ts';
@@ -30,32 +31,42 @@ export async function main(): Promise<void> {
       args: process.argv.slice(3),
       options: { bundle: { type: 'string' } },
     }).values;
-    const settings = readSettings(process.env);
-    const { dataDirectory, adminPassword } = settings;
-    const { variables, newPassword } = await loadSecretVariables(dataDirectory, adminPassword);
-    // Before the functions stands one proxy more than before this process: its own.
-    const proxies = { BERTH_PROXIES: String(settings.proxies + 1) };
-    const environment = { ...variables, ...process.env, ...proxies };
-    // What is missing or wrong is told here, and not by each process.
-    for (const name of here) readGiven(name, environment);
-    const { keys: _, ...commands } = commandsFor(environment, bundle);
-    await prepareTopic(environment);
-    const processes = await startProcesses(commands, stderrLog);
-    const schedule = startSchedule(processes.portOf, stderrLog);
-    const isMirror = (host: string) => settings.mirror.hosts.has(host);
-    const proxy = createProxy(processes.portOf, schedule.answered, stderrLog, isMirror);
-    const gateway = await startServer(proxy.handler, {
-      host: settings.host,
-      port: settings.port,
-      http2: false,
-      stopMs,
-    });
-    untilStopped(async () => {
-      await gateway.stop();
-      schedule.stop();
-      proxy.close();
-      await processes.stop();
-    });
-    greet(settings, gateway.port, newPassword);
+    await serveFunctions((environment) => commandsFor(environment, bundle));
   });
+}
+
+/**
+ * Serves what runs as processes, until SIGINT or SIGTERM.
+ * @param commands the settings of all functions → how each is run
+ */
+export async function serveFunctions(
+  commands: (environment: Environment) => Readonly<Record<string, FunctionProcess>>,
+): Promise<void> {
+  const settings = readSettings(process.env);
+  const { dataDirectory, adminPassword } = settings;
+  const { variables, newPassword } = await loadSecretVariables(dataDirectory, adminPassword);
+  // Before the functions stands one proxy more than before this process: its own.
+  const proxies = { BERTH_PROXIES: String(settings.proxies + 1) };
+  const environment = { ...variables, ...process.env, ...proxies };
+  // What is missing or wrong is told here, and not by each process.
+  for (const name of here) readGiven(name, environment);
+  const { keys: _, ...run } = commands(environment);
+  await prepareTopic(environment);
+  const processes = await startProcesses(run, stderrLog);
+  const schedule = startSchedule(processes.portOf, stderrLog);
+  const isMirror = (host: string) => settings.mirror.hosts.has(host);
+  const proxy = createProxy(processes.portOf, schedule.answered, stderrLog, isMirror);
+  const gateway = await startServer(proxy.handler, {
+    host: settings.host,
+    port: settings.port,
+    http2: false,
+    stopMs,
+  });
+  untilStopped(async () => {
+    await gateway.stop();
+    schedule.stop();
+    proxy.close();
+    await processes.stop();
+  });
+  greet(settings, gateway.port, newPassword);
 }
