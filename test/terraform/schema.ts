@@ -148,7 +148,7 @@ const metaArguments: Readonly<Record<Kind, readonly string[]>> = {
   provider: ['alias'],
 };
 const conditions = ['precondition', 'postcondition'];
-const lifecycle = {
+const lifecycle: Readonly<Record<Kind, readonly string[]>> = {
   resource: [
     'create_before_destroy',
     'prevent_destroy',

@@ -80,7 +80,10 @@ function answer(method: string, request: ReadonlyMap<number, Buffer>): Buffer | 
       return Buffer.alloc(0);
     case 'PlanResourceChange': {
       const [proposed, schema] = [dynamicValue(request.get(3)), schemaOf('resource', type)];
-      return bytesField(1, dynamicBytes(schema === undefined ? proposed : plan(proposed, schema)));
+      return bytesField(
+        1,
+        dynamicBytes(schema === undefined ? proposed : plan(proposed, schema, type)),
+      );
     }
     case 'ReadDataSource': {
       const [config, schema] = [dynamicValue(request.get(2)), schemaOf('data', type)];
@@ -91,7 +94,7 @@ function answer(method: string, request: ReadonlyMap<number, Buffer>): Buffer | 
   }
 }
 
-function isObject(value: Value): value is { readonly [key: string]: Value } {
+function isObject(value: Value): value is Values {
   return (
     typeof value === 'object' &&
     value !== null &&
@@ -100,10 +103,22 @@ function isObject(value: Value): value is { readonly [key: string]: Value } {
   );
 }
 
-/** What is planned: all that was not given, and that the provider tells, is unknown. */
-function plan(value: Value, schema: Schema): Value {
-  return fill(value, schema, () => new Unknown());
+/** What is planned: all that was not given, and that the provider tells, is unknown; but for what it tells beforehand. */
+function plan(value: Value, schema: Schema, type: string): Value {
+  const planned = fill(value, schema, () => new Unknown());
+  return isObject(planned) ? { ...planned, ...toldBeforehand[type]?.(planned) } : planned;
 }
+
+type Values = Readonly<Record<string, Value>>;
+
+const toldBeforehand: Readonly<Record<string, (values: Values) => Values>> = {
+  // hashicorp/terraform-provider-google#20510
+  google_service_account({ account_id: id, project }) {
+    if (typeof id !== 'string' || typeof project !== 'string') return {};
+    const email = `${id}@${project}.iam.gserviceaccount.com`;
+    return { email, member: `serviceAccount:${email}` };
+  },
+};
 
 /** What is read of data: it is told at once, and so it is made up. */
 function read(value: Value, schema: Schema): Value {
