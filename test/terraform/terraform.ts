@@ -1,7 +1,7 @@
 // Terraform itself, where it is installed: on copies, so that it leaves nothing behind, and with no network.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readModules, terraformRoot } from './hcl.ts';
@@ -80,8 +80,6 @@ export interface Plan {
 }
 
 export interface Configuration {
-  /** Checks what can be checked without values. */
-  validate(): Promise<Ran>;
   /**
    * Plans a first deployment.
    * @throws Error with what Terraform says, when it cannot
@@ -102,7 +100,6 @@ export async function prepareConfiguration(): Promise<Configuration> {
   const initialised = await run('init', '-input=false', '-no-color');
   if (initialised.status !== 0) throw new Error(initialised.errors);
   return {
-    validate: () => run('validate', '-no-color'),
     async plan(variables) {
       writeFileSync(join(directory, 'variables.json'), JSON.stringify(variables));
       const planned = await run(
@@ -131,7 +128,6 @@ function copyCheckout(to: string): void {
     });
   for (const name of readdirSync(root).filter((file) => file.endsWith('.json')))
     cpSync(join(root, name), join(to, name));
-  mkdirSync(join(to, 'infra/terraform'), { recursive: true });
 }
 
 async function typesOf(kind: 'resource' | 'data'): Promise<string[]> {
