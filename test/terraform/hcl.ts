@@ -13,11 +13,17 @@ export type Blocks = Readonly<Record<string, unknown>>;
 export interface TerraformFile {
   /** Below infra/terraform. */
   readonly path: string;
+  readonly text: string;
   readonly blocks: Blocks;
 }
 
 interface Hcl2Json {
   parse(name: string, text: string): Promise<Blocks>;
+}
+
+/** For suites: what is missing, or false. */
+export function withoutPackages(): string | false {
+  return packages === undefined ? 'needs `npm ci` in test/terraform' : false;
 }
 
 /** Where the parser and the schema are, which `npm ci` in this folder installs; `undefined` where nobody did. */
@@ -35,13 +41,17 @@ export async function parseHcl(name: string, text: string): Promise<Blocks> {
   return parse(name, text);
 }
 
+export async function parseFile(path: string, text: string): Promise<TerraformFile> {
+  return { path, text, blocks: await parseHcl(path, text) };
+}
+
 /** Directory below infra/terraform, '' for the root → its files. */
 export async function readModules(): Promise<ReadonlyMap<string, readonly TerraformFile[]>> {
   const modules = new Map<string, TerraformFile[]>();
   for (const file of globSync('**/*.tf', { cwd: terraformRoot }).sort()) {
-    const blocks = await parseHcl(file, readFileSync(join(terraformRoot, file), 'utf8'));
+    const text = readFileSync(join(terraformRoot, file), 'utf8');
     const directory = relative('.', dirname(file));
-    modules.set(directory, [...(modules.get(directory) ?? []), { path: file, blocks }]);
+    modules.set(directory, [...(modules.get(directory) ?? []), await parseFile(file, text)]);
   }
   return modules;
 }
