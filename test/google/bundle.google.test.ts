@@ -82,6 +82,7 @@ describe('what is bundled', { skip }, () => {
   /** Of all functions. */
   const settings = async () => ({
     PATH: process.env['PATH'],
+    BERTH_URL_ACCOUNT: 'urls@google.example',
     ...environment,
     ...(await loadSecretVariables(berth.dataDirectory, berth.password)).variables,
   });
@@ -221,6 +222,13 @@ describe('what is bundled', { skip }, () => {
     await running('collector', await commandOf('collector'), async (port) => {
       const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST' });
       assert.equal(answer.status, 200, await answer.text());
+    });
+  });
+
+  it('starts what replaces keys, which clients get nothing from', async () => {
+    await running('keys', await commandOf('keys'), async (port) => {
+      const answer = await fetch(`http://127.0.0.1:${port}/v2/`);
+      assert.equal(answer.status, 404, await answer.text());
     });
   });
 
