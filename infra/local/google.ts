@@ -5,7 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { readGiven } from '#functions/google.ts';
-import { targetNames } from '#functions/targets.ts';
+import { type TargetName, targetNames } from '#functions/targets.ts';
 import { startServer } from '#shared/http/server.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Environment } from '#shared/settings.ts';
@@ -31,16 +31,16 @@ export async function main(): Promise<void> {
       args: process.argv.slice(3),
       options: { bundle: { type: 'string' } },
     }).values;
-    await serveFunctions((environment) => commandsFor(environment, bundle));
+    await serveFunctions((name, environment) => commandsFor(environment, bundle)[name]);
   });
 }
 
 /**
  * Serves what runs as processes, until SIGINT or SIGTERM.
- * @param commands the settings of all functions → how each is run
+ * @param commandOf how a function is run, by the settings of all
  */
 export async function serveFunctions(
-  commands: (environment: Environment) => Readonly<Record<string, FunctionProcess>>,
+  commandOf: (name: TargetName, environment: Environment) => FunctionProcess,
 ): Promise<void> {
   const settings = readSettings(process.env);
   const { dataDirectory, adminPassword } = settings;
@@ -50,9 +50,9 @@ export async function serveFunctions(
   const environment = { ...variables, ...process.env, ...proxies };
   // What is missing or wrong is told here, and not by each process.
   for (const name of here) readGiven(name, environment);
-  const { keys: _, ...run } = commands(environment);
   await prepareTopic(environment);
-  const processes = await startProcesses(run, stderrLog);
+  const commands = Object.fromEntries(here.map((name) => [name, commandOf(name, environment)]));
+  const processes = await startProcesses(commands, stderrLog);
   const schedule = startSchedule(processes.portOf, stderrLog);
   const isMirror = (host: string) => settings.mirror.hosts.has(host);
   const proxy = createProxy(processes.portOf, schedule.answered, stderrLog, isMirror);

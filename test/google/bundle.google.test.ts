@@ -7,6 +7,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { TargetName } from '#functions/targets.ts';
 import { bundle } from '#infra/bundle/bundle.ts';
 import { bundledMain, commandsFor } from '#infra/local/commands.ts';
 import { type FunctionProcess, freePort, untilListening } from '#infra/local/processes.ts';
@@ -81,10 +82,12 @@ describe('what is bundled', { skip }, () => {
   /** Of all functions. */
   const settings = async () => ({
     PATH: process.env['PATH'],
+    BERTH_URL_ACCOUNT: 'urls@google.example',
     ...environment,
     ...(await loadSecretVariables(berth.dataDirectory, berth.password)).variables,
   });
-  const commands = async () => (await deployedCommands(directory))(await settings());
+  const commandOf = async (name: TargetName) =>
+    (await deployedCommands(directory))(name, await settings());
 
   /** As the admin, and as clients do: by a token. */
   const sendAsAdmin = async (calls: readonly Call[]) => {
@@ -216,10 +219,16 @@ describe('what is bundled', { skip }, () => {
   });
 
   it('collects', async () => {
-    const { collector } = await commands();
-    await running('collector', collector, async (port) => {
+    await running('collector', await commandOf('collector'), async (port) => {
       const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST' });
       assert.equal(answer.status, 200, await answer.text());
+    });
+  });
+
+  it('starts what replaces keys, which clients get nothing from', async () => {
+    await running('keys', await commandOf('keys'), async (port) => {
+      const answer = await fetch(`http://127.0.0.1:${port}/v2/`);
+      assert.equal(answer.status, 404, await answer.text());
     });
   });
 
@@ -242,7 +251,7 @@ describe('what is bundled', { skip }, () => {
   it('takes a layer from the image of what streams, as nobody', { skip: noImages }, async () => {
     const buildah = await buildahIn(join(directory, 'buildah'));
     await buildBases(buildah);
-    const { uploads } = await commands();
+    const uploads = await commandOf('uploads');
     const image = await buildImage(buildah);
     // In the image's files and as its user, as a container is; the rest of a container cannot be had on every machine.
     const inside = {

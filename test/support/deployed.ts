@@ -6,7 +6,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { unzipSync } from 'fflate';
-import { type TargetName, targetNames, targets } from '#functions/targets.ts';
+import { type TargetName, targets } from '#functions/targets.ts';
 import { zipDirectory } from '#infra/bundle/zip.ts';
 import type { FunctionProcess } from '#infra/local/processes.ts';
 import type { Environment } from '#shared/settings.ts';
@@ -47,40 +47,35 @@ export async function deploy(bundled: string, into: string): Promise<void> {
 }
 
 /**
- * How each function is started.
+ * How functions are started.
  * @param directory what {@link deploy} filled
  * @returns by the settings of all functions: each is given its own
  */
 export async function deployedCommands(
   directory: string,
-): Promise<(environment: Environment) => Readonly<Record<TargetName, FunctionProcess>>> {
+): Promise<(name: TargetName, environment: Environment) => FunctionProcess> {
   const platform = await readPlatform();
   const begins = await entrypoint();
   const known = await readKnownSettings();
-  return (environment) =>
-    Object.fromEntries(
-      targetNames.map((name): [string, FunctionProcess] => {
-        const given = { ...ofThisMachine(environment), ...settingsOf(name, environment, known) };
-        return [
-          name,
-          targets[name].host === 'streaming'
-            ? {
-                // The image's Node is this one, by its version.
-                program: process.execPath,
-                arguments: [...begins.slice(1), `${name}/index.cjs`],
-                directory: join(directory, 'berth'),
-                environment: { ...given, ...platform.ofServices, NODE_ENV: 'production' },
-              }
-            : {
-                // cmd/nodejs/functions_framework, where a package.json names the framework.
-                program: '/bin/bash',
-                arguments: ['-c', 'node_modules/.bin/functions-framework'],
-                directory: join(directory, 'workspace'),
-                environment: { ...given, ...platform.ofFunction(name), FUNCTION_TARGET: name },
-              },
-        ];
-      }),
-    ) as Record<TargetName, FunctionProcess>;
+  return (name, environment) => {
+    const given = { ...ofThisMachine(environment), ...settingsOf(name, environment, known) };
+    if (targets[name].host === 'streaming') {
+      return {
+        // The image's Node is this one, by its version.
+        program: process.execPath,
+        arguments: [...begins.slice(1), `${name}/index.cjs`],
+        directory: join(directory, 'berth'),
+        environment: { ...given, ...platform.ofServices, NODE_ENV: 'production' },
+      };
+    }
+    return {
+      // cmd/nodejs/functions_framework, where a package.json names the framework.
+      program: '/bin/bash',
+      arguments: ['-c', 'node_modules/.bin/functions-framework'],
+      directory: join(directory, 'workspace'),
+      environment: { ...given, ...platform.ofFunction(name), FUNCTION_TARGET: name },
+    };
+  };
 }
 
 interface KnownSetting {
@@ -114,7 +109,7 @@ export function settingsOf(
 }
 
 /** What Node is begun with in the image. */
-export async function entrypoint(): Promise<readonly string[]> {
+async function entrypoint(): Promise<readonly string[]> {
   const [, text = '[]'] = /^ENTRYPOINT (\[.*\])$/m.exec(await readFile(dockerfile, 'utf8')) ?? [];
   return JSON.parse(text);
 }

@@ -91,7 +91,9 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
       storage: { blobs_bucket_template: 'blobs-{location}', staging_bucket_template: 'staging' },
       database: { name: 'berth' },
       events: { topic_name: 'gcr' },
-      identities: { accounts: { release: 'release@google.example' } },
+      identities: {
+        accounts: { release: 'release@google.example', urls: 'urls@google.example' },
+      },
       secrets: { variables: Object.fromEntries(secrets.map((name) => [name, `of-${name}`])) },
     };
     for (const [name, values] of Object.entries(outputs)) {
@@ -153,6 +155,7 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
     BERTH_BLOBS_BUCKET: 'blobs-{location}',
     BERTH_STAGING_BUCKET: 'staging',
     BERTH_TOPIC: 'gcr',
+    BERTH_URL_ACCOUNT: 'urls@google.example',
     BERTH_PROXIES: '2',
     BERTH_OPERATORS: 'serviceAccount:release@google.example',
   };
