@@ -49,6 +49,7 @@ export async function openGoogleServices(
     mirror: await openMirror(given, { documents, blobs, clock }),
     mirrorKeepDays: given.BERTH_MIRROR_KEEP_DAYS ?? 0,
     ...eventsOf(given, meter),
+    ...(await keyStoresOf(given, clock)),
     clock,
     recent: new RecentManifests(),
     ...locations,
@@ -204,6 +205,24 @@ function eventsOf(given: Given, meter: Meter | undefined): Pick<Services, 'event
 async function openEvents(given: Given, meter: Meter | undefined) {
   const { openPubSubEvents } = await import('#shared/google/pubsub-events.ts');
   return openPubSubEvents({ projectId: required(given, 'GOOGLE_CLOUD_PROJECT'), meter });
+}
+
+async function keyStoresOf(given: Given, clock: Clock): Promise<Pick<Services, 'keyStores'>> {
+  const account = given.BERTH_URL_ACCOUNT;
+  if (account === undefined) return {};
+  const [{ openSecretManager }, { openAccountHmacKeys }] = await Promise.all([
+    import('#shared/google/secret-manager.ts'),
+    import('#shared/google/account-hmac-keys.ts'),
+  ]);
+  const options = {
+    projectId: required(given, 'GOOGLE_CLOUD_PROJECT'),
+    standIn: given.BERTH_GOOGLE_STAND_IN,
+    clock,
+  };
+  const secrets = openSecretManager(options);
+  return {
+    keyStores: { secrets, urlKeys: openAccountHmacKeys({ ...options, account }), clock },
+  };
 }
 
 /** Opens once, when it is first needed, and anew after it failed. */

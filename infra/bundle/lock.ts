@@ -2,6 +2,7 @@
 // ran, and asks nobody for anything newer.
 
 interface Locked {
+  readonly version?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
@@ -48,7 +49,7 @@ export function lockFor(shipped: Shipped, { lockfileVersion, packages }: Lock): 
       left.push({ one: dependency, by: place, optional: true });
     }
   }
-  const places = [...needed].sort();
+  const places = Object.keys(packages).filter((place) => needed.has(place));
   return {
     name,
     version,

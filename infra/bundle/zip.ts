@@ -4,8 +4,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { type Zippable, zipSync } from 'fflate';
 
-/** The first that a zip can tell, in whatever zone this machine is: it tells no zone. */
-const anytime = new Date(1980, 0, 1);
 /** Read and written by its owner, read by all: files of Unix. */
 const mode = { os: 3, attrs: 0o100644 << 16 } as const;
 
@@ -21,5 +19,6 @@ export async function zipDirectory(directory: string): Promise<Uint8Array> {
     .sort();
   const files: Zippable = {};
   for (const path of paths) files[path] = [await readFile(join(directory, path)), mode];
-  return zipSync(files, { level: 6, mtime: anytime });
+  // The first time that a zip can tell. It tells no zone: whichever this machine is in, it is that.
+  return zipSync(files, { level: 6, mtime: new Date(1980, 0, 1) });
 }

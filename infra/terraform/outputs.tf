@@ -13,6 +13,11 @@ output "admin_password" {
   value       = "gcloud secrets versions access latest --secret=${module.secrets.names["admin-password"]} --project=${var.project}"
 }
 
+output "rotate_keys" {
+  description = "How to have the next keys sign at once. Where one has leaked: twice, and then all instances are to start anew (README.md)."
+  value       = "npm run rotate-keys -- --project ${var.project} --url-account ${module.identities.accounts["urls"]} --force"
+}
+
 output "release" {
   description = "What is deployed: give it as the variable release, to go back to it."
   value       = { functions = module.release.functions.object, image = module.release.image }

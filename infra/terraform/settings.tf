@@ -13,6 +13,8 @@ locals {
       BERTH_BLOBS_BUCKET   = module.storage.blobs_bucket_template
       BERTH_STAGING_BUCKET = module.storage.staging_bucket_template
       BERTH_TOPIC          = module.events.topic_name
+      # Whose HMAC key signs the addresses of blobs.
+      BERTH_URL_ACCOUNT = module.identities.accounts["urls"]
       # The load balancer appends the client's address and its own, and nobody comes past it.
       BERTH_PROXIES = "2"
       BERTH_MIRRORS = var.mirror == null ? "" : join(",", [

@@ -74,6 +74,15 @@ variable "settings" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.settings), keys(local.known_settings))) == 0
+    error_message = "Nothing reads ${join(", ", setsubtract(keys(var.settings), keys(local.known_settings)))}."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.settings), keys(module.secrets.variables))) == 0
+    error_message = "${join(", ", setintersection(keys(var.settings), keys(module.secrets.variables)))}: put it into Secret Manager, where Terraform does not see it."
+  }
 }
 
 variable "subscribers" {

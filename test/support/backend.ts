@@ -20,16 +20,21 @@ export function argumentsOf(script: string): readonly string[] {
 }
 
 let google: GoogleServices | undefined;
+let runOnGoogle: readonly string[] = [];
 
 /**
  * Has every registry that this file starts from now on stand on Google's services, each function a process of its own.
+ * @param run what Node is to run; what `npm run start:google` does when left out
  * @returns why that cannot be, as the `skip` of a suite; `false` when it can
  */
-export async function standOnGoogle(): Promise<string | false> {
+export async function standOnGoogle(
+  run: readonly string[] = argumentsOf('start:google'),
+): Promise<string | false> {
   const { startGoogle } = await import('./google.ts');
   const started = await startGoogle();
   if (started.skip !== false) return started.skip;
   google = started;
+  runOnGoogle = run;
   after(() => started.close());
   return false;
 }
@@ -41,7 +46,7 @@ export function backend(dataDirectory: string): {
 } {
   return google === undefined
     ? { run: argumentsOf('start'), environment: {} }
-    : { run: argumentsOf('start:google'), environment: google.environment(dataDirectory) };
+    : { run: runOnGoogle, environment: google.environment(dataDirectory) };
 }
 
 /** A test that moves the registry's clock, which cannot be had where its functions are processes of their own. */

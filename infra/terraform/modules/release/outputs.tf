@@ -11,4 +11,7 @@ output "image" {
 output "repository" {
   description = "The Docker repository that what is built of the functions goes to, by its id."
   value       = google_artifact_registry_repository.images.id
+
+  # Whoever builds for it has to be able to.
+  depends_on = [google_artifact_registry_repository_iam_member.builder]
 }

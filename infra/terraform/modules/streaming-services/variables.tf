@@ -27,6 +27,13 @@ variable "accounts" {
 variable "environments" {
   description = "Function → variable → value, of what is no secret."
   type        = map(map(string))
+
+  validation {
+    condition = alltrue(flatten([
+      for environment in values(var.environments) : [for value in values(environment) : value != null]
+    ]))
+    error_message = "Not set: ${join(", ", distinct(flatten([for environment in values(var.environments) : [for name, value in environment : name if value == null]])))}."
+  }
 }
 
 variable "secret_environments" {
