@@ -1,13 +1,12 @@
 // All that the configuration names is there, and all that is there is named.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseFile, readModules, withoutPackages } from './hcl.ts';
 import { findReferenceErrors, type Modules } from './references.ts';
-import { withoutTerraform } from './terraform.ts';
+import { runTerraform, withoutTerraform } from './terraform.ts';
 
 const skip = withoutPackages();
 
@@ -18,11 +17,9 @@ describe('the configuration, in itself', { skip }, () => {
     assert.deepEqual(await findReferenceErrors(modules), []);
   });
 
-  it('is held against the functions that Terraform has', { skip: withoutTerraform() }, () => {
-    const { stdout } = spawnSync('terraform', ['metadata', 'functions', '-json'], {
-      encoding: 'utf8',
-    });
-    const { function_signatures: signatures } = JSON.parse(stdout);
+  it('is held against the functions that Terraform has', { skip: withoutTerraform() }, async () => {
+    const { output } = await runTerraform('.', ['metadata', 'functions', '-json']);
+    const { function_signatures: signatures } = JSON.parse(output);
     const text = readFileSync(join(import.meta.dirname, 'functions.json'), 'utf8');
     for (const [name, [least, most]] of Object.entries<[number, number | null]>(JSON.parse(text))) {
       const { parameters = [], variadic_parameter: more } = signatures[name] ?? {};
@@ -34,7 +31,7 @@ describe('the configuration, in itself', { skip }, () => {
 
 const bucket = 'resource "google_storage_bucket" "b" {\n  name = "b"\n  location = "US"\n}\n';
 const buckets = bucket.replace('{\n', '{\n  for_each = toset(["a"])\n');
-const output = (value: string) => `output "o" {\n  description = "It."\n  value = ${value}\n}\n`;
+const outputOf = (value: string) => `output "o" {\n  description = "It."\n  value = ${value}\n}\n`;
 const variable = (name: string) =>
   `variable "${name}" {\n  description = "It."\n  type = string\n}\n`;
 const call = (more: string) => `module "m" {\n  source = "./modules/m"\n${more}}\n`;
@@ -47,71 +44,71 @@ type Files = Readonly<Record<string, string>>;
 const wrong: Readonly<Record<string, readonly [text: string | Files, errors: readonly string[]]>> =
   {
     'a variable that there is not': [
-      output('var.x'),
+      outputOf('var.x'),
       ['x.tf: output.o: names var.x, which is not there'],
     ],
     'a variable in a text that there is not': [
-      output(`"a \\"\${upper(var.x)}\\" b"`),
+      outputOf(`"a \\"\${upper(var.x)}\\" b"`),
       ['x.tf: output.o: names var.x, which is not there'],
     ],
     'a variable in a key that there is not': [
-      output('{ (var.x) = 1 }'),
+      outputOf('{ (var.x) = 1 }'),
       ['x.tf: output.o: names var.x, which is not there'],
     ],
     'a variable in the text of a directive that there is not': [
-      output('"%{if var.x}a%{endif}"'),
+      outputOf('"%{if var.x}a%{endif}"'),
       ['x.tf: output.o: names var.x, which is not there'],
     ],
     'a local value that there is not': [
-      output('[for a in local.x : a]'),
+      outputOf('[for a in local.x : a]'),
       ['x.tf: output.o: names local.x, which is not there'],
     ],
     'a resource that there is not': [
-      output('google_storage_bucket.b.name'),
+      outputOf('google_storage_bucket.b.name'),
       ['x.tf: output.o: names google_storage_bucket.b, which is not there'],
     ],
     'data that there is not': [
-      output('data.google_project.p.number'),
+      outputOf('data.google_project.p.number'),
       ['x.tf: output.o: names data.google_project.p, which is not there'],
     ],
     'a module that there is not': [
-      output('module.m.x'),
+      outputOf('module.m.x'),
       ['x.tf: output.o: names module.m, which is not there'],
     ],
     'what a resource does not have': [
-      bucket + output('google_storage_bucket.b.selflink'),
+      bucket + outputOf('google_storage_bucket.b.selflink'),
       ['x.tf: output.o: names google_storage_bucket.b.selflink, but there is no selflink'],
     ],
     'what a nested block does not have': [
-      service + output('google_cloud_run_v2_service.s.template[0].containers[0].imag'),
+      service + outputOf('google_cloud_run_v2_service.s.template[0].containers[0].imag'),
       [
         'x.tf: output.o: names google_cloud_run_v2_service.s.template[0].containers[0].imag, but there is no imag',
       ],
     ],
     'a block as if it were no list': [
-      service + output('google_cloud_run_v2_service.s.template.timeout'),
+      service + outputOf('google_cloud_run_v2_service.s.template.timeout'),
       [
         'x.tf: output.o: names google_cloud_run_v2_service.s.template.timeout, without saying which of template',
       ],
     ],
     'what is in a text': [
-      bucket + output('google_storage_bucket.b.name.x'),
+      bucket + outputOf('google_storage_bucket.b.name.x'),
       ['x.tf: output.o: names google_storage_bucket.b.name.x, which goes into a string'],
     ],
     'one of many': [
-      buckets + output('google_storage_bucket.b.name'),
+      buckets + outputOf('google_storage_bucket.b.name'),
       ['x.tf: output.o: names google_storage_bucket.b.name, of which there are many'],
     ],
     'many of one': [
-      bucket + output('google_storage_bucket.b["a"].name'),
+      bucket + outputOf('google_storage_bucket.b["a"].name'),
       ['x.tf: output.o: names google_storage_bucket.b["a"].name, of which there is one'],
     ],
     'what each of many does not have': [
-      buckets + output('{ for k, b in google_storage_bucket.b : k => b.selflink }'),
+      buckets + outputOf('{ for k, b in google_storage_bucket.b : k => b.selflink }'),
       ['x.tf: output.o: names b.selflink, but there is no selflink'],
     ],
     'what all of many do not have': [
-      buckets + output('google_storage_bucket.b[*].nam'),
+      buckets + outputOf('google_storage_bucket.b[*].nam'),
       ['x.tf: output.o: names google_storage_bucket.b[*].nam, but there is no nam'],
     ],
     'each, where there is no for_each': [
@@ -130,15 +127,15 @@ const wrong: Readonly<Record<string, readonly [text: string | Files, errors: rea
       ['x.tf: google_storage_bucket.b: names cors.value, which is not there'],
     ],
     'a function that there is not': [
-      output('uper("a")'),
+      outputOf('uper("a")'),
       ['x.tf: output.o: there is no function uper'],
     ],
     'a function with too little': [
-      output('replace("a", "b")'),
+      outputOf('replace("a", "b")'),
       ['x.tf: output.o: replace does not take 2 arguments'],
     ],
     'a file that there is not': [
-      output(`file("\${path.module}/none.json")`),
+      outputOf(`file("\${path.module}/none.json")`),
       ['x.tf: output.o: reads none.json, which is not there'],
     ],
     'a variable that nobody uses': [variable('x'), ['x.tf: nobody uses var.x']],
@@ -152,7 +149,7 @@ const wrong: Readonly<Record<string, readonly [text: string | Files, errors: rea
       ['x.tf: output.o has no description that is a sentence'],
     ],
     'an output that nobody uses': [
-      { 'x.tf': call(''), 'modules/m/x.tf': output('1') },
+      { 'x.tf': call(''), 'modules/m/x.tf': outputOf('1') },
       ['modules/m/x.tf: nobody uses output.o'],
     ],
     'a module that nobody uses': [
@@ -172,7 +169,7 @@ const wrong: Readonly<Record<string, readonly [text: string | Files, errors: rea
       ['x.tf: module.m: the module needs x'],
     ],
     'what a module does not tell': [
-      { 'x.tf': call('') + output('module.m.p'), 'modules/m/x.tf': bucket },
+      { 'x.tf': call('') + outputOf('module.m.p'), 'modules/m/x.tf': bucket },
       ['x.tf: output.o: names module.m.p, but the module has no output p'],
     ],
     'a circle': [
@@ -182,7 +179,7 @@ const wrong: Readonly<Record<string, readonly [text: string | Files, errors: rea
     'a circle through modules': [
       {
         'x.tf': `${call('  x = local.a\n')}locals {\n  a = module.m.o\n}\n`,
-        'modules/m/x.tf': variable('x') + output('var.x'),
+        'modules/m/x.tf': variable('x') + outputOf('var.x'),
       },
       ['goes round in a circle: local.a -> output.o of modules/m -> var.x of modules/m -> local.a'],
     ],
@@ -190,7 +187,7 @@ const wrong: Readonly<Record<string, readonly [text: string | Files, errors: rea
       {
         'x.tf':
           call('  depends_on = [google_storage_bucket.b]\n') + bucket.replace('"US"', 'module.m.o'),
-        'modules/m/x.tf': output('1'),
+        'modules/m/x.tf': outputOf('1'),
       },
       [
         'goes round in a circle: google_storage_bucket.b -> output.o of modules/m -> google_storage_bucket.b',
@@ -223,12 +220,12 @@ describe('the check of what is named', { skip }, () => {
         call(
           '  x = { for k, b in google_storage_bucket.b : k => b.url if b.url != each.value }\n  for_each = toset([1])\n',
         ),
-        output(
+        outputOf(
           '[google_storage_bucket.b["a"].cors[0].origin[0], google_cloud_run_v2_service.s.urls[*]]',
         ),
         'output "p" {\n  description = "It."\n  value = [for m in module.m : m.o]\n}\n',
       ].join(''),
-      'modules/m/x.tf': variable('x') + output('coalesce(var.x...)'),
+      'modules/m/x.tf': variable('x') + outputOf('coalesce(var.x...)'),
     };
     const errors = await findReferenceErrors(await modulesOf(text));
     // What goes through all of a module with many is not followed.
