@@ -33,6 +33,7 @@ export const plainAction = loadedOnce<Action>({
   'events/relay': async () => (await import('./events/relay.ts')).relay,
   'events/sweep': async () => (await import('./events/sweep.ts')).sweep,
   'collector/collect': async () => (await import('./collector/collect.ts')).collect,
+  'keys/rotate': async () => (await import('./keys/rotate.ts')).rotate,
 } satisfies Record<PlainActionName, () => Promise<Action>>);
 
 /** An action of a route that names a repository. */

@@ -19,6 +19,7 @@ import { logRequests } from './observe.ts';
 import type { Services } from './services.ts';
 import { functionSettings } from './settings.ts';
 import type { TargetName } from './targets.ts';
+import { traceReader } from './trace.ts';
 
 type SettingName = keyof typeof functionSettings;
 /** What a function was given; `undefined` is what others read. */
@@ -49,6 +50,7 @@ export async function openGoogleServices(
     mirror: await openMirror(given, { documents, blobs, clock }),
     mirrorKeepDays: given.BERTH_MIRROR_KEEP_DAYS ?? 0,
     ...eventsOf(given, meter),
+    ...(await keyStoresOf(given, clock)),
     clock,
     recent: new RecentManifests(),
     ...locations,
@@ -74,6 +76,7 @@ export async function openGoogleServices(
     stateKeys: given.BERTH_STATE_KEYS ?? [],
     proxies: given.BERTH_PROXIES ?? 0,
     log: stderrLog,
+    traceOf: traceReader(given.GOOGLE_CLOUD_PROJECT ?? ''),
     observe: logRequests(stderrLog),
     metrics: undefined,
   };
@@ -206,6 +209,24 @@ async function openEvents(given: Given, meter: Meter | undefined) {
   return openPubSubEvents({ projectId: required(given, 'GOOGLE_CLOUD_PROJECT'), meter });
 }
 
+async function keyStoresOf(given: Given, clock: Clock): Promise<Pick<Services, 'keyStores'>> {
+  const account = given.BERTH_URL_ACCOUNT;
+  if (account === undefined) return {};
+  const [{ openSecretManager }, { openAccountHmacKeys }] = await Promise.all([
+    import('#shared/google/secret-manager.ts'),
+    import('#shared/google/account-hmac-keys.ts'),
+  ]);
+  const options = {
+    projectId: required(given, 'GOOGLE_CLOUD_PROJECT'),
+    standIn: given.BERTH_GOOGLE_STAND_IN,
+    clock,
+  };
+  const secrets = openSecretManager(options);
+  return {
+    keyStores: { secrets, urlKeys: openAccountHmacKeys({ ...options, account }), clock },
+  };
+}
+
 /** Opens once, when it is first needed, and anew after it failed. */
 function once<T>(open: () => Promise<T>): () => Promise<T> {
   let opened: Promise<T> | undefined;
@@ -232,6 +253,7 @@ function lazyDocuments(open: () => Promise<Documents>): Documents {
 function lazyBlobs(open: () => Promise<Blobs>, prepares: boolean): Blobs {
   const blobs = once(open);
   return {
+    replaces: false,
     ...(prepares && { prepare: async (prefix) => (await blobs()).prepare?.(prefix) }),
     write: async (...call) => (await blobs()).write(...call),
     compose: async (...call) => (await blobs()).compose(...call),

@@ -2,6 +2,7 @@
 
 import type { Refused } from '#shared/http/http1.ts';
 import type { Log } from '#shared/log.ts';
+import { traceField } from './trace.ts';
 
 export interface ServedRequest {
   readonly requestId: string;
@@ -21,6 +22,8 @@ export interface ServedRequest {
   readonly actor: string | undefined;
   /** The connection ended before the answer did. */
   readonly aborted: boolean;
+  /** What the platform calls this request's trace. Absent where it has none. */
+  readonly trace?: string | undefined;
 }
 
 /** Is told of every request, once. */
@@ -43,9 +46,9 @@ export function observeRefused(observe: Observe): (refused: Refused) => void {
 
 /** One line a request. A request that failed on our side has an `ERROR` line of its own beside it. */
 export function logRequests(log: Log): Observe {
-  return ({ durationMs, aborted, ...served }) => {
+  return ({ durationMs, aborted, trace, ...served }) => {
     const duration = Math.round(durationMs * 1000) / 1000;
     const outcome = aborted ? { aborted } : {};
-    log('INFO', 'request', { ...served, durationMs: duration, ...outcome });
+    log('INFO', 'request', { ...served, durationMs: duration, ...outcome, ...traceField(trace) });
   };
 }

@@ -331,6 +331,7 @@ const internalRoutes = [
   { id: 'relay', methods: ['POST'], path: '/', run: 'events/relay', needs: 'platform' },
   { id: 'sweep', methods: ['POST'], path: '/sweep', run: 'events/sweep', needs: 'platform' },
   { id: 'collect', methods: ['POST'], path: '/', run: 'collector/collect', needs: 'platform' },
+  { id: 'rotate', methods: ['POST'], path: '/', run: 'keys/rotate', needs: 'platform' },
 ] as const satisfies readonly Route[];
 
 /** What a host is asked that is a mirror (BERTH_MIRRORS), and nothing else. Who may ask is the mirror's own setting. */

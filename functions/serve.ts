@@ -33,9 +33,11 @@ import {
   repositoryAction,
 } from './actions.ts';
 import { auditLineOf } from './audit.ts';
+import { routeMatcher } from './match.ts';
 import { authoriseMirror } from './mirror-access.ts';
-import { mirrorRoutes, type Route, routesOf, type ServedRoute } from './routes.ts';
+import { mirrorRoutes, type Route, type ServedRoute } from './routes.ts';
 import type { Services } from './services.ts';
+import { traceField } from './trace.ts';
 
 /**
  * Makes the handler of a function, or of all of them together.
@@ -63,7 +65,8 @@ export function serve(
       // The headers are out: all that is left is to break off, so that nothing cut short looks whole.
       services.log('ERROR', 'a reply broke off', {
         requestId: exchange.id,
-        error: describe(error),
+        ...traceField(exchange.trace),
+        stack_trace: describe(error),
       });
       response.destroy();
     }
@@ -77,7 +80,7 @@ type Matcher = (request: HttpRequest) => {
 };
 
 function matcher(services: Services, functions: readonly string[] | undefined): Matcher {
-  const match = createRouter<ServedRoute>(routesOf(functions));
+  const match = routeMatcher(functions);
   const matchMirror = createRouter<ServedRoute>(mirrorRoutes);
   const mirrorsAll = functions?.includes('mirror') === true;
   return ({ host, method, path, headers }) => {
@@ -96,6 +99,7 @@ function matcher(services: Services, functions: readonly string[] | undefined): 
 interface Exchange extends ReplyProgress {
   readonly id: string;
   readonly address: string;
+  readonly trace: string | undefined;
   readonly message: Incoming;
   readonly response: Outgoing;
   request?: HttpRequest;
@@ -113,11 +117,13 @@ function beginExchange(services: Services, message: Incoming, response: Outgoing
   const id = randomUUID();
   // Asked for at once: a connection that is over no longer tells.
   const address = clientAddress(message, services.proxies);
-  const exchange: Exchange = { id, address, message, response, bytesSent: 0 };
+  const trace = services.traceOf?.(message.headers);
+  const exchange: Exchange = { id, address, trace, message, response, bytesSent: 0 };
   response.once('close', () => {
     services.observe({
       requestId: exchange.id,
       address,
+      trace,
       method: message.method ?? '',
       route: exchange.route ?? 'none',
       name: exchange.name,
@@ -181,12 +187,13 @@ function needOf(route: Route, { address }: RouteTarget): Need {
 
 /** Before the answer goes out: what was done is done, whether the client waits for it or not. */
 function audit(services: Services, exchange: Exchange, reply: Reply): void {
-  const { id, request, matched, name, project, actor, error } = exchange;
+  const { id, trace, request, matched, name, project, actor, error } = exchange;
   if (request === undefined || matched === undefined) return;
   const { address, query } = request;
   const known = { ...matched, query, repository: name, project, address, requestId: id };
   const line = auditLineOf({ ...known, actor, reply, error });
-  if (line !== undefined) services.log(line.severity, 'audit', { ...line.fields });
+  if (line !== undefined)
+    services.log(line.severity, 'audit', { ...line.fields, ...traceField(trace) });
   if (error instanceof Denied) exchange.actor = error.by;
 }
 
@@ -278,15 +285,16 @@ async function failureOf(services: Services, error: unknown, exchange: Exchange)
   return failurePage(reply, request);
 }
 
-function failure(services: Services, error: unknown, { id, message }: Exchange): Reply {
+function failure(services: Services, error: unknown, { id, trace, message }: Exchange): Reply {
   if (error instanceof RegistryError) return errorReply(error, id);
   // Nobody reads the answer.
   if (error instanceof ClientGone) return { status: 400 };
   services.log('ERROR', 'a request failed', {
     requestId: id,
+    ...traceField(trace),
     method: message.method,
     path: message.url?.split('?', 1)[0],
-    error: describe(error),
+    stack_trace: describe(error),
   });
   return error instanceof StoreFull
     ? ourFault(
@@ -310,6 +318,7 @@ function ourFault(status: number, message: string, requestId: string): Reply {
   };
 }
 
+/** By the field `stack_trace`, Error Reporting finds lines that have the same cause, and tells of a new one. */
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

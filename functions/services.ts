@@ -1,6 +1,8 @@
 // The services an action may use. Who makes them decides where Berth runs: infra/local on one machine.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import type { AccessServices } from '#shared/auth/access.ts';
+import type { KeyStores } from '#shared/auth/rotation/key-stores.ts';
 import type { TokenIssuer } from '#shared/auth/token.ts';
 import type { Log } from '#shared/log.ts';
 import type { Mirror } from '#shared/mirror/mirror.ts';
@@ -22,9 +24,13 @@ export interface Services extends Store, AccessServices, Locations {
   readonly mirrorKeepDays: number;
   /** Sign upload sessions: the first signs, all verify. */
   readonly stateKeys: readonly StateKey[];
+  /** Where keys are kept: only the function `keys` has them. */
+  readonly keyStores?: KeyStores;
   /** How many entries of X-Forwarded-For trusted proxies append: the leftmost of those is the client. */
   readonly proxies: number;
   readonly log: Log;
+  /** What trace a request belongs to, as the log names it; absent where nothing traces. */
+  readonly traceOf?: ((headers: IncomingHttpHeaders) => string | undefined) | undefined;
   /** Is told of every request when it is over. */
   readonly observe: Observe;
   /** Whether lists tell of manifests and of what lies below, as gcr.io's do. */

@@ -26,6 +26,8 @@ const serving = ['token', ...readers, 'uploads', 'admin', 'console', 'mirror'] a
 /** Who writes blobs: a large manifest is one. */
 const writing = [...readers, 'uploads', 'mirror'] as const;
 const storing = [...writing, 'collector'] as const;
+/** Who knows what is in the registry: all but who makes its keys. */
+const knowing = targetNames.filter((name) => name !== 'keys');
 
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9().-][a-z0-9().:_-]*$/, 'must be an id'));
 /** The hash of a password, as `berth` writes it. Of 64 hexadecimal digits alone, it is taken for the SHA-256. */
@@ -81,7 +83,7 @@ export const functionSettings = {
     schema: id,
     fallback: '(default)',
     meaning: 'the Firestore database',
-    readBy: targetNames,
+    readBy: knowing,
   },
   BERTH_BUCKETS: {
     schema: v.picklist(['shared', 'per-project'], 'must be shared or per-project'),
@@ -127,6 +129,11 @@ export const functionSettings = {
     readBy: [...readers, 'mirror'],
     secret: true,
   },
+  BERTH_URL_ACCOUNT: {
+    schema: v.pipe(v.string(), v.regex(/^[^@\s/]+@[^@\s/]+$/, 'must be an e-mail address')),
+    meaning: 'the service account whose HMAC key that is: it may read the blobs, and nothing else',
+    readBy: ['keys'],
+  },
   BERTH_TOKEN_KEY: {
     schema: json(jwkSchema, 'a private ES256 key as a JWK with a kid'),
     meaning: 'signs tokens',
@@ -136,7 +143,7 @@ export const functionSettings = {
   BERTH_TOKEN_PUBLIC_KEYS: {
     schema: json(v.array(jwkSchema), 'a list of public ES256 keys as JWKs, each with a kid'),
     meaning:
-      'what tokens are verified by: the key in use and, while keys rotate, the one before or after it',
+      'what tokens are verified by: the key in use, and, where keys rotate, the one before it and the one after it',
     readBy: serving,
   },
   BERTH_STATE_KEYS: {
@@ -230,8 +237,9 @@ export const functionSettings = {
   BERTH_GOOGLE_STAND_IN: {
     schema: standInSchema,
     fallback: '',
-    meaning: 'for tests: what answers in place of Google about identities; only on this machine',
-    readBy: serving,
+    meaning:
+      'for tests: what answers in place of Google about identities, and in place of Secret Manager; only on this machine',
+    readBy: [...serving, 'keys'],
   },
   BERTH_MIRRORS: { ...mirrorSettings.BERTH_MIRRORS, readBy: ['mirror'] },
   BERTH_MIRROR_UPSTREAMS: { ...mirrorSettings.BERTH_MIRROR_UPSTREAMS, readBy: ['mirror'] },

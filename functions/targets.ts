@@ -27,6 +27,8 @@ export const targets = {
   // No client reaches these: a trigger and a schedule do.
   events: { host: 'framework', serves: ['events'] },
   collector: { host: 'framework', serves: ['collector'] },
+  // Where the registry runs on one machine, `npm run rotate-keys` does what it does.
+  keys: { host: 'framework', serves: ['keys'] },
 } as const satisfies Readonly<Record<string, Target>>;
 
 export type TargetName = keyof typeof targets;

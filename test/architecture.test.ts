@@ -65,6 +65,7 @@ const packageHomes: Record<string, readonly string[]> = {
   'google-auth-library': ['shared/google'],
   commander: ['infra/client'],
   esbuild: ['infra', 'infra/client'],
+  fflate: ['infra'],
   'hash-wasm': ['shared/oci', 'shared/google'],
   jose: ['shared/auth', 'infra', 'examples'],
   oauth4webapi: ['shared/auth'],

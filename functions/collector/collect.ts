@@ -7,7 +7,8 @@ import type { Action } from '../action.ts';
 
 /**
  * Answers what was done in each location, and in `mirrors`; 500 where a review failed, so that the schedule tells of it.
- * The failed stay for the next run.
+ * The failed stay for the next run. The log is told the same, a line each: a figure is made of it, and an alert of the
+ * figure (the module observability).
  */
 export const collect: Action = async (_request, services) => {
   const done: Record<string, Omit<Collected, 'failures'> & { readonly failed: number }> = {};
@@ -15,7 +16,9 @@ export const collect: Action = async (_request, services) => {
     for (const error of failures) {
       services.log('ERROR', 'a review failed', { location: where, error: String(error) });
     }
-    done[where] = { ...collected, failed: failures.length };
+    const told = { ...collected, failed: failures.length };
+    services.log('INFO', 'the collector ran', { location: where, ...told });
+    done[where] = told;
   };
   for (const location of services.locations) {
     note(location, await collectOnce(services, location));

@@ -8,7 +8,11 @@ import { type EventsServices, eventsServices } from './relay.ts';
 export const sweep: Action = async (_request, services) =>
   sweepLocations(eventsServices(services), services.locations);
 
-/** @returns what was done in each location; 500 when a relay failed, so that the scheduler counts it */
+/**
+ * Tells the log what was done in each location: a figure is made of that line, and an alert of the figure (the module
+ * observability).
+ * @returns the same; 500 when a relay failed, so that the scheduler counts it
+ */
 export async function sweepLocations(
   services: EventsServices,
   locations: readonly string[],
@@ -19,7 +23,9 @@ export async function sweepLocations(
     for (const failure of failures) {
       services.log('ERROR', 'events were not published', { location, error: String(failure) });
     }
-    done[location] = { ...swept, failed: failures.length };
+    const told = { ...swept, failed: failures.length };
+    services.log('INFO', 'the outbox was swept', { location, ...told });
+    done[location] = told;
   }
   const isWell = Object.values(done).every(({ failed }) => failed === 0);
   return { ...jsonReply(done), status: isWell ? 200 : 500 };

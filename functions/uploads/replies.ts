@@ -5,7 +5,12 @@ import type { Digest } from '#shared/oci/digest.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { parseContentRange, receivedRange } from '#shared/oci/range.ts';
 import type { Repository } from '#shared/registry/layout.ts';
-import { parseSession, sessionLocation, type UploadSession } from '#shared/registry/sessions.ts';
+import {
+  parseSession,
+  sessionLocation,
+  sessionMark,
+  type UploadSession,
+} from '#shared/registry/sessions.ts';
 import type { Chunk } from '#shared/registry/uploads.ts';
 import type { RepositoryRequest } from '../action.ts';
 import type { Services } from '../services.ts';
@@ -15,7 +20,8 @@ export function sessionOf(
   { params, query, repository }: RepositoryRequest,
   { clock, stateKeys }: Services,
 ): { session: UploadSession; location: string } {
-  const id = params['session'] ?? '';
+  // Some clients encode what needs no encoding.
+  const id = (params['session'] ?? '').replace(/%7e$/i, sessionMark);
   const state = query.get('_state');
   const session = parseSession(repository, { id, state, keys: stateKeys, clock });
   return { session, location: sessionLocation(session, stateKeys) };
@@ -44,7 +50,7 @@ export function progress(
     headers: {
       Location: location,
       Range: receivedRange(offset),
-      'Docker-Upload-UUID': session.id,
+      'Docker-Upload-UUID': session.id.slice(0, -sessionMark.length),
     },
   };
 }

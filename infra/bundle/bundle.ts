@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { chunks, chunksApart, slim } from './chunks.ts';
 import { keepCompiled } from './compile.ts';
+import { type Lock, lockFor } from './lock.ts';
 
 const root = join(import.meta.dirname, '../..');
 const framework = '@google-cloud/functions-framework';
@@ -82,16 +83,29 @@ async function bundleChunk(name: string, into: string): Promise<void> {
 
 /** What the platform installs, and begins with. The framework is not bundled: its own program loads it first. */
 async function writePackage(name: string, into: string): Promise<void> {
-  const { version, dependencies } = JSON.parse(
-    await readFile(join(root, 'package.json'), 'utf8'),
-  ) as { version: string; dependencies: Readonly<Record<string, string>> };
+  const { version, dependencies } = await readJson<{
+    version: string;
+    dependencies: Readonly<Record<string, string>>;
+  }>('package.json');
   const shipped = {
     name: `berth-${name}`,
     version,
     private: true,
     main: 'index.cjs',
     engines: { node: '24.x' },
-    ...(name === 'functions' ? { dependencies: { [framework]: dependencies[framework] } } : {}),
+    ...(name === 'functions'
+      ? { dependencies: { [framework]: dependencies[framework] ?? 'not there' } }
+      : {}),
   };
-  await writeFile(join(into, 'package.json'), `${JSON.stringify(shipped, undefined, 2)}\n`);
+  const lock = lockFor(shipped, await readJson<Lock>('package-lock.json'));
+  await writeFile(join(into, 'package.json'), textOf(shipped));
+  await writeFile(join(into, 'package-lock.json'), textOf(lock));
+}
+
+async function readJson<T>(file: string): Promise<T> {
+  return JSON.parse(await readFile(join(root, file), 'utf8')) as T;
+}
+
+function textOf(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }

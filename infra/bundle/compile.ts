@@ -51,6 +51,8 @@ function settingsFor({ firestoreHost, storageUrl }: EmptyGoogle): Readonly<Recor
     BERTH_STAGING_BUCKET: 'staging',
     // The host that is asked, and an upstream that nobody is.
     BERTH_MIRRORS: 'registry.example=http://127.0.0.1:9',
+    BERTH_URL_ACCOUNT: 'nobody@example.com',
+    BERTH_GOOGLE_STAND_IN: storageUrl,
     BERTH_URL_KEY: 'GOOGNOBODYHASTHIS:bm9ib2R5LWhhcy10aGlz',
   };
 }

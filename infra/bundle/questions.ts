@@ -45,7 +45,7 @@ export async function askAll(
   else if (name === 'events') await askEvents(ask);
   else if (name === 'admin') await askAdmin(ask);
   else if (name === 'mirror') await askMirror(ask);
-  else if (name === 'collector') await ask('POST', '/');
+  else if (name === 'collector' || name === 'keys') await ask('POST', '/');
   else if (name === 'console') await askPages(ask);
   else await askReads(ask);
   return undefined;

@@ -63,6 +63,9 @@ function environmentFor(name: TargetName, environment: Environment): Record<stri
   for (const [variable, value] of Object.entries(environment)) {
     if (value !== undefined && passedOn.test(variable)) given[variable] = value;
   }
+  // An emulator that tells its callers apart has an address for each of them.
+  const own = environment[`STORAGE_EMULATOR_HOST_${name}`];
+  if (own !== undefined) given['STORAGE_EMULATOR_HOST'] = own;
   for (const [variable, { readBy }] of Object.entries(functionSettings)) {
     const value = environment[variable];
     if (value !== undefined && readBy.some((one) => one === name)) given[variable] = value;

@@ -1,5 +1,5 @@
-// What `npm start`, `start:google`, `collect`, `verify` and `rotate-keys` run. Plain JavaScript that any Node understands, so that one too
-// old to read the rest says so instead of failing on its syntax.
+// What `npm start`, `start:google`, `collect`, `verify`, `rotate-keys` and `first-keys` run. Plain JavaScript that any Node
+// understands, so that one too old to read the rest says so instead of failing on its syntax.
 
 import module from 'node:module';
 import { join } from 'node:path';
@@ -24,6 +24,7 @@ const commands = {
   collect: './collect.ts',
   verify: './verify.ts',
   'rotate-keys': './rotate-keys.ts',
+  'first-keys': '../keys/first-keys.ts',
 };
 const command = commands[/** @type {keyof typeof commands} */ (process.argv[2] ?? 'start')];
 import(command)

@@ -9,8 +9,12 @@ import { pathToFileURL } from 'node:url';
 import type { Log } from '#shared/log.ts';
 
 export interface FunctionProcess {
-  /** What Node is given: its flags, the file and its arguments. */
+  /** What is run that becomes Node in the end; this Node when left out. */
+  readonly program?: string;
+  /** What that is given: Node's flags, the file and its arguments. */
   readonly arguments: readonly string[];
+  /** Where it is run; here when left out. */
+  readonly directory?: string;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -44,8 +48,10 @@ export async function startProcesses(
 
   const start = async (name: string, command: FunctionProcess) => {
     const port = await freePort();
-    const child = spawn(process.execPath, [`--import=${withParent}`, ...command.arguments], {
-      env: { ...command.environment, PORT: String(port) },
+    const options = [command.environment['NODE_OPTIONS'], `--import=${withParent}`];
+    const child = spawn(command.program ?? process.execPath, [...command.arguments], {
+      cwd: command.directory,
+      env: { ...command.environment, NODE_OPTIONS: options.join(' ').trim(), PORT: String(port) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     children.add(child);

@@ -4,11 +4,11 @@
 // Keys are kept in twos: the first signs, both verify. So what was signed before a rotation is good after it, and not
 // after the next.
 
-import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import * as v from 'valibot';
+import { newStateKey, newTokenKey } from '#shared/auth/new-keys.ts';
 import { hashPassword, openPasswords } from '#shared/auth/passwords.ts';
 import { newSecret, sha256 } from '#shared/auth/secrets.ts';
 import { publicJwk } from '#shared/auth/token.ts';
@@ -59,8 +59,8 @@ export async function loadSecrets(
   }
   const newPassword = newSecret();
   const secrets = {
-    tokenKeys: [await newTokenKey(now)],
-    stateKeys: [newStateKey(now)],
+    tokenKeys: [{ ...(await newTokenKey()), created: now }],
+    stateKeys: [{ ...newStateKey(), created: now }],
     adminSha256: sha256(newPassword),
   };
   await writeSecrets(directory, secrets);
@@ -90,8 +90,12 @@ async function rotated(secrets: Secrets, now: number, ageMs: number): Promise<Se
   const keep = signingKeysMax - 1;
   return {
     ...secrets,
-    ...(isOld(tokenKeys) && { tokenKeys: [await newTokenKey(now), ...tokenKeys.slice(0, keep)] }),
-    ...(isOld(stateKeys) && { stateKeys: [newStateKey(now), ...stateKeys.slice(0, keep)] }),
+    ...(isOld(tokenKeys) && {
+      tokenKeys: [{ ...(await newTokenKey()), created: now }, ...tokenKeys.slice(0, keep)],
+    }),
+    ...(isOld(stateKeys) && {
+      stateKeys: [{ ...newStateKey(), created: now }, ...stateKeys.slice(0, keep)],
+    }),
   };
 }
 
@@ -161,17 +165,6 @@ export function signingKey({ tokenKeys }: Secrets): JWK {
 /** The public keys that verify them. */
 export function verifyingKeys({ tokenKeys }: Secrets): readonly JWK[] {
   return tokenKeys.map(publicJwk);
-}
-
-async function newTokenKey(now: number): Promise<Secrets['tokenKeys'][number]> {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-  const jwk = await exportJWK(privateKey);
-  // RFC 7638: the same for whoever knows the key, and never that of another.
-  return { ...jwk, kty: jwk.kty ?? 'EC', kid: await calculateJwkThumbprint(jwk), created: now };
-}
-
-function newStateKey(now: number): Secrets['stateKeys'][number] {
-  return { id: randomBytes(5).toString('hex'), secret: newSecret(), created: now };
 }
 
 const fileOf = (directory: string): string => join(directory, 'secrets.json');

@@ -5,9 +5,11 @@ resource "google_project_service" "needed" {
     "certificatemanager.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
+    "cloudresourcemanager.googleapis.com",
     "cloudscheduler.googleapis.com",
     "compute.googleapis.com",
     "eventarc.googleapis.com",
+    "eventarcpublishing.googleapis.com",
     "firestore.googleapis.com",
     "iam.googleapis.com",
     "logging.googleapis.com",
@@ -23,4 +25,9 @@ resource "google_project_service" "needed" {
 
   # Whoever removes Berth may use them for something else.
   disable_on_destroy = false
+}
+
+# Google's own accounts in it are named by its number.
+data "google_project" "registry" {
+  project_id = var.project
 }

@@ -1,14 +1,14 @@
 # Where things are. A location is a host's, as gcr.io, us.gcr.io and eu.gcr.io are: its images lie there, and are uploaded there.
 
 locals {
-  # Where Cloud Run runs for what is more than a region.
-  regions_of_multi_regions = {
+  # Where Cloud Run runs for what is more than a region, or for a region that is lost.
+  regions_of_multi_regions = merge({
     us   = "us-central1"
     eu   = "europe-west1"
     asia = "asia-east1"
     nam5 = "us-central1"
     eur3 = "europe-west1"
-  }
+  }, var.regions)
 
   # Of all plain functions: beside the metadata, which every request reads.
   region = lookup(local.regions_of_multi_regions, var.metadata_region, var.metadata_region)

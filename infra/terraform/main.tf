@@ -13,6 +13,7 @@ module "database" {
   source = "./modules/database"
 
   project  = var.project
+  name     = var.database
   location = var.metadata_region
 
   depends_on = [google_project_service.needed]
@@ -29,13 +30,17 @@ module "secrets" {
 module "events" {
   source = "./modules/events"
 
-  project     = var.project
-  subscribers = var.subscribers
+  project        = var.project
+  project_number = data.google_project.registry.number
+  region         = local.region
+  subscribers    = var.subscribers
   # What wakes the relay, where the database is.
   database         = module.database.name
   trigger_location = var.metadata_region
   relay            = module.functions.services["events"]
   trigger_account  = module.identities.accounts["trigger"]
+
+  depends_on = [google_project_service.needed]
 }
 
 module "identities" {
@@ -49,6 +54,8 @@ module "identities" {
   topic           = module.events.topic
   secrets         = module.secrets.ids
   google_groups   = var.google_groups
+
+  depends_on = [google_project_service.needed]
 }
 
 # The first keys and the password of the user admin, which functions need to start. From then on the function `keys` makes
@@ -71,6 +78,7 @@ module "release" {
   region  = local.region
   release = var.release
   account = module.identities.accounts["release"]
+  builder = module.identities.accounts["builder"]
 
   depends_on = [google_project_service.needed]
 }
@@ -84,6 +92,7 @@ module "functions" {
   environments        = local.environments
   secret_environments = local.secret_environments
   source_archive      = module.release.functions
+  repository          = module.release.repository
 
   # A function that may not read its secrets does not start.
   depends_on = [module.identities, terraform_data.first_keys]
@@ -115,6 +124,9 @@ module "load_balancer" {
   uploads        = module.streaming_services.uploads
   admin          = module.streaming_services.admin
   mirror         = module.streaming_services.mirror
+  throttle       = var.throttle
+
+  depends_on = [google_project_service.needed]
 }
 
 module "schedules" {
@@ -122,15 +134,21 @@ module "schedules" {
 
   project   = var.project
   region    = local.region
-  functions = module.functions.services
+  functions = module.functions.uris
   account   = module.identities.accounts["scheduler"]
 }
 
 module "observability" {
   source = "./modules/observability"
 
-  project        = var.project
-  alert_email    = var.alert_email
-  domains        = keys(var.domains)
-  monthly_budget = var.monthly_budget
+  project                  = var.project
+  alert_email              = var.alert_email
+  domains                  = keys(var.domains)
+  mirror_domains           = local.mirror_domains
+  services                 = module.functions.services
+  instances_max            = merge(module.functions.instances_max, module.streaming_services.instances_max)
+  dead_letter_subscription = module.events.dead_letters
+  monthly_budget           = var.monthly_budget
+
+  depends_on = [google_project_service.needed]
 }

@@ -13,7 +13,32 @@ output "admin_password" {
   value       = "gcloud secrets versions access latest --secret=${module.secrets.names["admin-password"]} --project=${var.project}"
 }
 
+output "rotate_keys" {
+  description = "How to have the next keys sign at once. Where one has leaked: twice, and then all instances are to start anew (README.md)."
+  value       = "npm run rotate-keys -- --project ${var.project} --url-account ${module.identities.accounts["urls"]} --force"
+}
+
 output "release" {
   description = "What is deployed: give it as the variable release, to go back to it."
   value       = { functions = module.release.functions.object, image = module.release.image }
+}
+
+output "dead_letters" {
+  description = "How to look at changes that a subscriber did not take, which are kept for a month."
+  value       = "gcloud pubsub subscriptions pull ${module.events.dead_letters} --project=${var.project} --limit=100"
+}
+
+output "dashboard" {
+  description = "Where the registry's figures are looked at, in the console."
+  value       = module.observability.dashboard
+}
+
+output "release_bucket" {
+  description = "Where the source of all releases lies, and the records of what was deployed."
+  value       = module.release.functions.bucket
+}
+
+output "domains" {
+  description = "The hosts by which clients call the registry: a release is tested on each."
+  value       = keys(var.domains)
 }

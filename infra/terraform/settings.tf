@@ -13,6 +13,8 @@ locals {
       BERTH_BLOBS_BUCKET   = module.storage.blobs_bucket_template
       BERTH_STAGING_BUCKET = module.storage.staging_bucket_template
       BERTH_TOPIC          = module.events.topic_name
+      # Whose HMAC key signs the addresses of blobs.
+      BERTH_URL_ACCOUNT = module.identities.accounts["urls"]
       # The load balancer appends the client's address and its own, and nobody comes past it.
       BERTH_PROXIES = "2"
       BERTH_MIRRORS = var.mirror == null ? "" : join(",", [
@@ -26,11 +28,12 @@ locals {
 
   functions = toset(flatten([for setting in local.known_settings : setting.read_by]))
 
-  # Function → variable → value, of what is no secret.
+  # Function → variable → value, of what is no secret. What is nothing is left out: it is the same to the functions, and
+  # Google keeps no variable without a value. What has to be set and is not stays, as null, for which the modules look.
   environments = {
     for function in local.functions : function => {
       for name, setting in local.known_settings : name => lookup(local.settings, name, setting.default)
-      if contains(setting.read_by, function) && !contains(keys(module.secrets.variables), name)
+      if contains(setting.read_by, function) && !contains(keys(module.secrets.variables), name) && lookup(local.settings, name, setting.default) != ""
     }
   }
 

@@ -69,11 +69,43 @@ variable "mirror" {
   default = null
 }
 
+variable "database" {
+  description = "The id of the Firestore database. Another one than berth after that was restored from a backup, which always makes a new one."
+  type        = string
+  default     = "berth"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,61}[a-z0-9]$", var.database))
+    error_message = "A database's id is 4 to 63 lower-case letters, digits and hyphens, and begins with a letter."
+  }
+}
+
+variable "regions" {
+  description = "Where Cloud Run is to run for a location or a metadata region, instead of the usual region: `{ us = \"us-east1\", nam5 = \"us-east1\" }`, when us-central1 is lost."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for region in values(var.regions) : can(regex("^[a-z]+-[a-z]+[0-9]+$", region))])
+    error_message = "Cloud Run runs in a region, such as us-central1."
+  }
+}
+
 variable "settings" {
   description = "Settings of the README's table that are neither secret nor made of the variables here, such as BERTH_ANONYMOUS_PULL."
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.settings), keys(local.known_settings))) == 0
+    error_message = "Nothing reads ${join(", ", setsubtract(keys(var.settings), keys(local.known_settings)))}."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.settings), keys(module.secrets.variables))) == 0
+    error_message = "${join(", ", setintersection(keys(var.settings), keys(module.secrets.variables)))}: put it into Secret Manager, where Terraform does not see it."
+  }
 }
 
 variable "subscribers" {
@@ -82,6 +114,30 @@ variable "subscribers" {
     endpoint        = string
     service_account = optional(string)
   }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.subscribers) : can(regex("^[a-z0-9][a-z0-9-]{0,62}$", name))])
+    error_message = "A subscriber's name is lower-case letters, digits and hyphens."
+  }
+  validation {
+    condition     = !contains(keys(var.subscribers), "dead-letters")
+    error_message = "A subscriber cannot be called dead-letters: there is a subscription of that name."
+  }
+  validation {
+    condition     = alltrue([for subscriber in values(var.subscribers) : startswith(subscriber.endpoint, "https://")])
+    error_message = "Pub/Sub pushes to https:// alone."
+  }
+}
+
+variable "throttle" {
+  description = "How many requests one address may make a minute before it is told 429: 10,000 at the token endpoint and 120,000 of each function beside, where nothing else is said. A cluster is often one address. With `preview` nothing is refused, but logged as what would have been."
+  type = object({
+    tokens_per_minute   = optional(number)
+    requests_per_minute = optional(number)
+    preview             = optional(bool)
+  })
   default  = {}
   nullable = false
 }

@@ -93,6 +93,7 @@ export async function openFileBlobs(options: FileBlobsOptions): Promise<FileBlob
 }
 
 class Files implements FileBlobs {
+  readonly replaces = true;
   readonly #tmp: string;
   readonly #objects: string;
   readonly #durable: boolean;

@@ -59,6 +59,8 @@ export function openCloudStorageBlobs(options: CloudStorageBlobsOptions): Blobs 
 }
 
 class CloudStorageBlobs implements Blobs {
+  /** There, to write over an object takes the right to delete it. */
+  readonly replaces = false;
   readonly #buckets: BucketsOf;
   readonly #service: StorageService;
   readonly #urls: SignedUrls;

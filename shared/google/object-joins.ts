@@ -17,6 +17,7 @@ import {
   findOwn,
   markedBy,
   pathOf,
+  sendWriting,
 } from './stored-objects.ts';
 
 /** What one compose call takes. */
@@ -171,7 +172,7 @@ async function rewrite(
   for (;;) {
     const { rewriteToken } = progress;
     const answer = await retried(service.patience, async (attempt) => {
-      const { status, data } = await service.send({
+      const done = await sendWriting(service, target, {
         operation: 'objectWrite',
         method: 'POST',
         url: `${pathOf(place)}/rewriteTo/b/${target.bucket}/o/${encodeURIComponent(target.object)}`,
@@ -183,9 +184,9 @@ async function rewrite(
         },
         headers: { 'Content-Type': 'application/json' },
         body: JSON.stringify(markedBy(mark)),
-        expected: [200, 412],
+        expected: [200],
       });
-      if (status !== 412) return data as Progress;
+      if (done !== undefined) return done.data as Progress;
       // An earlier attempt that was not answered may have done it.
       return attempt > 1 ? findOwn(service, target, mark) : undefined;
     });

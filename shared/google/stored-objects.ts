@@ -1,9 +1,9 @@
 // Objects as Cloud Storage describes them, and whose writing they are.
 
-import type { StoredObject } from '../ports/blobs.ts';
+import { absent, type StoredObject } from '../ports/blobs.ts';
 import type { Place } from './object-places.ts';
 import { hasStatus, StorageFailure } from './storage-failure.ts';
-import type { StorageService } from './storage-service.ts';
+import type { StorageAnswer, StorageRequest, StorageService } from './storage-service.ts';
 
 /** What is known of an object, of what its JSON says. */
 export interface DescribedObject extends StoredObject {
@@ -52,6 +52,26 @@ export async function findObject(
     return describedObject(metadata);
   } catch (error) {
     if (hasStatus(error, 404)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Sends, once, what makes an object, by the precondition that its query names. Where something is to be made and is there
+ * already, who may not write over it is told 412, or 403: the reference does not say which of the two is looked at first.
+ * @returns the answer; `undefined` when the precondition did not hold
+ */
+export async function sendWriting(
+  service: StorageService,
+  target: Place,
+  request: StorageRequest,
+): Promise<StorageAnswer<unknown> | undefined> {
+  try {
+    const answer = await service.send({ ...request, expected: [...request.expected, 412] });
+    return answer.status === 412 ? undefined : answer;
+  } catch (error) {
+    if (request.query?.['ifGenerationMatch'] !== absent || !hasStatus(error, 403)) throw error;
+    if ((await findObject(service, target)) !== undefined) return undefined;
     throw error;
   }
 }

@@ -7,7 +7,13 @@ import type { Place } from './object-places.ts';
 import { hasStatus, StorageFailure } from './storage-failure.ts';
 import { retried } from './storage-retries.ts';
 import type { StorageAnswer, StorageService } from './storage-service.ts';
-import { type DescribedObject, describedObject, findObject, markedBy } from './stored-objects.ts';
+import {
+  type DescribedObject,
+  describedObject,
+  findObject,
+  markedBy,
+  sendWriting,
+} from './stored-objects.ts';
 
 /** How long a session that is given up is waited for: it costs nothing, and ends by itself after a week. */
 const cancelMsMax = 5_000;
@@ -79,10 +85,10 @@ export class UploadSession {
   async #start(): Promise<void> {
     const { ifGeneration, mark, signal } = this.#options;
     const { bucket, object } = this.#place;
-    const { status, headers } = await retried(
+    const answer = await retried(
       this.#service.patience,
       () =>
-        this.#service.send({
+        sendWriting(this.#service, this.#place, {
           // A resumable upload is billed as one operation, whatever number of requests it takes.
           operation: 'objectWrite',
           method: 'POST',
@@ -90,13 +96,13 @@ export class UploadSession {
           query: { uploadType: 'resumable', name: object, ifGenerationMatch: ifGeneration },
           headers: { 'Content-Type': 'application/json; charset=UTF-8' },
           body: JSON.stringify(markedBy(mark)),
-          expected: [200, 201, 412],
+          expected: [200, 201],
           signal,
         }),
       signal,
     );
-    this.#isInVain = status === 412;
-    this.#url = headers.get('location') ?? undefined;
+    this.#isInVain = answer === undefined;
+    this.#url = answer?.headers.get('location') ?? undefined;
     if (this.#isInVain || this.#url !== undefined) return;
     throw new StorageFailure('Cloud Storage opened an upload session without an address', {});
   }

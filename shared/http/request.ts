@@ -145,7 +145,12 @@ function announcedLength({ headers, httpVersionMajor, complete }: Incoming): num
 function refuseEncoded(headers: IncomingHttpHeaders): void {
   const encoding = headers['content-encoding'];
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
-  throw new RegistryError('UNSUPPORTED', {
+  throw encodingRefused();
+}
+
+/** 415, to who encoded a body (RFC 9110 section 15.5.16). */
+export function encodingRefused(): RegistryError {
+  return new RegistryError('UNSUPPORTED', {
     message: 'send the body as it is, without Content-Encoding: its digest is of those bytes',
     status: 415,
   });

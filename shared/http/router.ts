@@ -68,7 +68,8 @@ function methodUnknown(method: string, allowed: readonly string[]): RegistryErro
   });
 }
 
-function pathUnknown(): RegistryError {
+/** 404, as the specification has it for what is nowhere. */
+export function pathUnknown(): RegistryError {
   return new RegistryError('NAME_UNKNOWN', {
     message: 'there is nothing at this path; the registry is at /v2/',
   });

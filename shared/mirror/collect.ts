@@ -3,7 +3,8 @@
 
 import { reviewsPerRunMax } from '../oci/limits.ts';
 import type { Key } from '../ports/documents.ts';
-import { sortable } from '../registry/layout.ts';
+import { secondsBehind } from '../registry/behind.ts';
+import { dueAt } from '../registry/layout.ts';
 import { read, write } from '../registry/records.ts';
 import { type MirrorStore, writeLease } from './blobs.ts';
 import {
@@ -26,6 +27,8 @@ export interface CollectedOfMirrors {
   readonly bytes: number;
   /** What reviews failed with: they stay for the next run. */
   readonly failures: readonly unknown[];
+  /** How long ago the oldest review was due that is not done; 0 where all were. */
+  readonly lagSeconds: number;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -37,24 +40,32 @@ export async function collectMirrors(
 ): Promise<CollectedOfMirrors> {
   let [reviewed, blobs, bytes] = [0, 0, 0];
   const failures: unknown[] = [];
+  const left: Key[] = [];
   let after: Key | undefined;
-  for (let limit = 1; reviewed < reviewsPerRunMax; limit = 100) {
+  for (let limit = 1; ; limit = reviewed < reviewsPerRunMax ? 100 : 1) {
     const oldest = await store.documents.list({ prefix: mirrorReviews, after, limit });
-    const now = sortable(store.clock.now());
-    const due = oldest.filter(({ key }) => (key.at(-2) ?? '') <= now);
+    const now = store.clock.now();
+    const due = oldest.filter(({ key }) => dueAt(key) <= now);
+    if (reviewed >= reviewsPerRunMax) {
+      // For another run: it is only told how long they wait.
+      left.push(...due.map(({ key }) => key));
+      break;
+    }
     for (const { key, value } of due) {
       try {
         const size = await review(store, key, value as MirrorReview, keepDays);
         if (size !== undefined) [blobs, bytes] = [blobs + 1, bytes + size];
       } catch (error) {
         failures.push(error);
+        left.push(key);
       }
     }
     reviewed += due.length;
     after = due.at(-1)?.key;
     if (due.length < limit) break;
   }
-  return { reviewed, blobs, bytes, failures };
+  const lagSeconds = secondsBehind(store.clock.now(), left.map(dueAt));
+  return { reviewed, blobs, bytes, failures, lagSeconds };
 }
 
 /** @returns the size of the object that was deleted, where one was */

@@ -352,9 +352,14 @@ export const refreshTokenExtendSeconds = 24 * 60 * 60;
 /** How long a refresh token is good that was got by a job's token of an issuer. */
 export const refreshTokenFederatedSeconds = 60 * 60;
 
-/** How long one key signs before a start on one machine replaces it, and how many there are: one signs, all verify. */
+/** How long one key signs before another does, and how many there are on one machine: one signs, all verify. */
 export const signingKeyDays = 90;
 export const signingKeysMax = 2;
+
+/** A key that signs addresses, and that no secret holds, may be one whose secret is just being kept, for so long. */
+export const urlKeyUnknownMs = 60 * 60 * 1000;
+/** A key is inactive for so long before it is deleted: Cloud Storage asks for three minutes. */
+export const urlKeyInactiveMs = 10 * 60 * 1000;
 
 /** Platforms that an index tells, kept for lists. */
 export const indexPlatformsMax = 20;

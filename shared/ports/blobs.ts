@@ -75,6 +75,13 @@ export interface ByteRange {
  *   that reason may answer as if it had met another's object, though it is its own.
  */
 export interface Blobs {
+  /**
+   * Whether an object of a blob may be written over. Where only the collector may delete, it may not: then its name is given
+   * to `write` and `compose` with `ifGeneration: absent`, and what is there is waited for until it is deleted. Of parts, and
+   * of what mirrors keep, this says nothing: who writes those may write over them.
+   */
+  readonly replaces: boolean;
+
   write(
     name: ObjectName,
     body: AsyncIterable<Uint8Array>,

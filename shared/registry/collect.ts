@@ -9,17 +9,18 @@
 import type { Digest } from '../oci/digest.ts';
 import { graceSeconds, reviewsAtOnce, reviewsPerRunMax } from '../oci/limits.ts';
 import type { Document, Key, Transaction } from '../ports/documents.ts';
+import { secondsBehind } from './behind.ts';
 import {
   blobKey,
   blobLinksOf,
   blobManifestsOf,
   blobObject,
+  dueAt,
   linkKey,
   type Repository,
   repositoryAt,
   reviewShards,
   reviewsOf,
-  sortable,
 } from './layout.ts';
 import { dropLink, reviewBlob, reviewLink } from './links.ts';
 import { type BlobRecord, type ReviewRecord, read, write } from './records.ts';
@@ -32,11 +33,14 @@ export interface Collected {
   readonly bytes: number;
   /** What reviews failed with: they stay, and the next run takes them up again. */
   readonly failures: readonly unknown[];
+  /** How long ago the oldest review was due that is not done; 0 where all were done that were due when it began. */
+  readonly lagSeconds: number;
 }
 
 /** Takes up the reviews of a location that are due, at most `reviewsPerRunMax`; one failing stops none. */
 export async function collectOnce(store: Store, location: string): Promise<Collected> {
-  const due = await dueReviews(store, location);
+  const { due, beyond } = await dueReviews(store, location);
+  const left = [...beyond];
   const deleted: number[] = [];
   const failures: unknown[] = [];
   for (const { key, value } of due) {
@@ -45,22 +49,33 @@ export async function collectOnce(store: Store, location: string): Promise<Colle
       if (size !== undefined) deleted.push(size);
     } catch (error) {
       failures.push(error);
+      left.push(key);
     }
   }
   const bytes = deleted.reduce((sum, size) => sum + size, 0);
-  return { reviewed: due.length, blobs: deleted.length, bytes, failures };
+  const lagSeconds = secondsBehind(store.clock.now(), left.map(dueAt));
+  return { reviewed: due.length, blobs: deleted.length, bytes, failures, lagSeconds };
 }
 
-async function dueReviews(store: Store, location: string): Promise<Document[]> {
+/** @returns what this run takes up, and the first of what it does not, of each shard that has more */
+async function dueReviews(
+  store: Store,
+  location: string,
+): Promise<{ readonly due: readonly Document[]; readonly beyond: readonly Key[] }> {
   const limit = Math.ceil(reviewsPerRunMax / reviewShards.length);
-  const shards = reviewShards.map((shard) => dueIn(store, reviewsOf(location, shard), limit));
-  return (await Promise.all(shards)).flat();
+  const shards = await Promise.all(
+    reviewShards.map((shard) => dueIn(store, reviewsOf(location, shard), limit + 1)),
+  );
+  return {
+    due: shards.flatMap((shard) => shard.slice(0, limit)),
+    beyond: shards.flatMap((shard) => shard.slice(limit).map(({ key }) => key)),
+  };
 }
 
 /** A shard's oldest. Most of a shard is due another day: so one is looked at first, and never many that are not due. */
 async function dueIn({ documents, clock }: Store, prefix: Key, limit: number): Promise<Document[]> {
-  const now = sortable(clock.now());
-  const isDue = ({ key }: Document) => (key.at(-2) ?? '') <= now;
+  const now = clock.now();
+  const isDue = ({ key }: Document) => dueAt(key) <= now;
   const due: Document[] = [];
   for (let atOnce = 1; due.length < limit; atOnce = reviewsAtOnce) {
     const count = Math.min(atOnce, limit - due.length);

@@ -81,6 +81,7 @@ export async function storeObjects(
 /**
  * How the blob stands before its bytes are stored: `kept` when they need not be, and else the
  * generation to write over. A condemned blob is made live first, so that it stays while bytes arrive.
+ * @throws RegistryError 503 where the object is going, and the store does not let it be written over: it is waited for
  */
 async function findObject(
   store: Store,
@@ -92,7 +93,12 @@ async function findObject(
   if (blob.state === 'condemned') await revive(store, repository, digest);
   const object = await store.blobs.stat(blobObject(repository, digest));
   if (blob.state !== 'deleting' && object?.size === blob.size) return { kept: true };
-  return { kept: false, generation: object?.generation ?? absent };
+  if (object === undefined) return { kept: false, generation: absent };
+  if (store.blobs.replaces) return { kept: false, generation: object.generation };
+  if (blob.state === 'deleting') throw blobBusy();
+  throw new Error(
+    `the blob ${digest} of ${repository.project} is damaged: it has ${object.size} bytes, not ${blob.size}; once its object is deleted, it can be pushed again`,
+  );
 }
 
 /**

@@ -260,6 +260,9 @@ export const newPartId = (): string => randomBytes(9).toString('base64url');
 /** A new id, in the order of its time. Node keeps random bytes at hand for UUIDs alone, whose last 12 digits are random. */
 const timeId = (atMs: number): string => `${sortable(atMs)}-${randomUUID().slice(-12)}`;
 
+/** When a review is due, of its key: milliseconds since 1970. */
+export const dueAt = (review: Key): number => Number(review.at(-2));
+
 /** A time as text whose order is the time's. */
 export function sortable(ms: number): string {
   return Math.max(0, Math.floor(ms)).toString().padStart(15, '0');

@@ -23,7 +23,7 @@ import type { Document } from '../ports/documents.ts';
 import type { Events } from '../ports/events.ts';
 import { outboxOf, type Repository, relayKey } from './layout.ts';
 import { messageOf } from './outbox.ts';
-import { read, write } from './records.ts';
+import { type OutboxRecord, read, write } from './records.ts';
 import type { Store } from './store.ts';
 
 export interface RelayServices extends Pick<Store, 'documents' | 'clock'> {
@@ -50,6 +50,8 @@ export interface Relayed {
   readonly published: number;
   /** There are more than one run takes up. */
   readonly more: boolean;
+  /** Since when the oldest that is left waits, milliseconds since 1970. Absent where none was left. */
+  readonly oldestAt?: number;
 }
 
 /**
@@ -62,29 +64,39 @@ export async function relayRepository(
   repository: Repository,
   limits: RelayLimits = usualLimits,
 ): Promise<Relayed> {
+  const { documents } = services;
   const owner = randomUUID();
   let published = 0;
+  let last: Document | undefined;
   for (let batches = 0; batches < limits.batchesMax; batches += 1) {
     // Once more after the lease was given up: who was woken meanwhile found it held, and has gone.
-    if (!(await isPending(services, repository))) return { published, more: false };
+    const [oldest] = await documents.list({ prefix: outboxOf(repository), limit: 1 });
+    if (oldest === undefined) return { published, more: false };
     const until = await takeLease(services, repository, owner);
-    if (until === undefined) return { published, more: false };
-    published += await relayBatch(services, repository, { owner, until }, limits.batchMax);
+    if (until === undefined) return { published, more: false, oldestAt: waitingSince(oldest) };
+    const batch = await relayBatch(services, repository, { owner, until }, limits.batchMax);
+    published += batch.length;
+    last = batch.at(-1) ?? oldest;
   }
-  return { published, more: true };
+  // What is left was not read; it came after the last one that was taken.
+  return { published, more: true, ...(last && { oldestAt: waitingSince(last) }) };
 }
 
-async function isPending({ documents }: RelayServices, repository: Repository): Promise<boolean> {
-  return (await documents.list({ prefix: outboxOf(repository), limit: 1 })).length > 0;
+/** When the change was made that an entry tells of, milliseconds since 1970. */
+export function waitingSince({ value }: Document): number {
+  return (value as OutboxRecord).at;
 }
 
-/** Publishes the oldest changes, in one call, and removes them; the lease is given up with that. */
+/**
+ * Publishes the oldest changes, in one call, and removes them; the lease is given up with that.
+ * @returns those
+ */
 async function relayBatch(
   services: RelayServices,
   repository: Repository,
   lease: { readonly owner: string; readonly until: number },
   batchMax: number,
-): Promise<number> {
+): Promise<readonly Document[]> {
   const { clock, events, topic = eventsTopic } = services;
   let published: readonly Document[] = [];
   try {
@@ -99,7 +111,7 @@ async function relayBatch(
   } finally {
     await settle(services, repository, lease.owner, published);
   }
-  return published.length;
+  return published;
 }
 
 /**

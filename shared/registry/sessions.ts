@@ -27,6 +27,13 @@ export interface StateKey {
   readonly secret: string;
 }
 
+/**
+ * What every session's id ends with, and no tag, no digest and no name does: by the end of the path a load balancer tells
+ * uploads from all else, however deep the name, and where the client has lost the query, too. Its patterns can say nothing
+ * else of what comes after a name of any depth.
+ */
+export const sessionMark = '~';
+
 /** A session that nobody has sent anything to yet, or that left no trace. */
 const emptyUpload: UploadRecord = { offset: 0, parts: [] };
 
@@ -35,7 +42,7 @@ export function openSession(
   { clock, algorithm = 'sha256' }: { clock: Clock; algorithm?: Algorithm | undefined },
 ): UploadSession {
   const started = Math.floor(clock.now() / 1000) * 1000;
-  return { repository, id: randomUUID(), started, algorithm };
+  return { repository, id: `${randomUUID()}${sessionMark}`, started, algorithm };
 }
 
 /** The session's address, relative to the host: the same for its whole life. */

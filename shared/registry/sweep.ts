@@ -3,6 +3,7 @@
 import { relaysAtOnce, sweepRepositoriesMax } from '../oci/limits.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import type { Key } from '../ports/documents.ts';
+import { secondsBehind } from './behind.ts';
 import {
   endOfOutbox,
   outboxOf,
@@ -12,7 +13,7 @@ import {
   sweepKey,
 } from './layout.ts';
 import { read, write } from './records.ts';
-import { type RelayServices, relayRepository } from './relay.ts';
+import { type RelayServices, relayRepository, waitingSince } from './relay.ts';
 
 export interface Swept {
   readonly repositories: number;
@@ -21,6 +22,17 @@ export interface Swept {
   readonly failures: readonly unknown[];
   /** There are more than one run takes up. */
   readonly more: boolean;
+  /**
+   * How long the oldest change waits that is still to be published; 0 where none was left. It is told of what was read
+   * anyway: repositories that this sweep did not come to are taken to wait for as long as the longest of those it took up.
+   */
+  readonly oldestPendingSeconds: number;
+}
+
+/** A repository with entries, and since when the first of them waits, milliseconds since 1970. */
+interface Pending {
+  readonly name: RepositoryName;
+  readonly since: number;
 }
 
 /**
@@ -33,24 +45,29 @@ export async function sweepOutbox(
   location: string,
   repositoriesMax: number = sweepRepositoriesMax,
 ): Promise<Swept> {
-  const names = await pendingRepositories(services, location, repositoriesMax);
+  const pending = await pendingRepositories(services, location, repositoriesMax);
   const failures: unknown[] = [];
   let published = 0;
-  let more = names.length === repositoriesMax;
-  const waiting = names.values();
+  const hadEnough = pending.length === repositoriesMax;
+  let more = hadEnough;
+  const left = hadEnough ? pending.map(({ since }) => since) : [];
+  const waiting = pending.values();
   const work = async () => {
-    for (const name of waiting) {
+    for (const { name, since } of waiting) {
       try {
         const relayed = await relayRepository(services, repositoryAt(location, name));
         published += relayed.published;
         more ||= relayed.more;
+        if (relayed.oldestAt !== undefined) left.push(relayed.oldestAt);
       } catch (error) {
         failures.push(error);
+        left.push(since);
       }
     }
   };
   await Promise.all(Array.from({ length: relaysAtOnce }, work));
-  return { repositories: names.length, published, failures, more };
+  const oldestPendingSeconds = secondsBehind(services.clock.now(), left);
+  return { repositories: pending.length, published, failures, more, oldestPendingSeconds };
 }
 
 /** Finds whose turn it is, and writes down where the next sweep goes on, before anything can fail. */
@@ -58,21 +75,21 @@ async function pendingRepositories(
   services: RelayServices,
   location: string,
   max: number,
-): Promise<readonly RepositoryName[]> {
+): Promise<readonly Pending[]> {
   const { documents } = services;
   const before = await read(documents, sweepKey(location));
-  const names: RepositoryName[] = [];
-  for await (const name of roundTrip(services, location, before?.name)) {
-    names.push(name);
-    if (names.length === max) break;
+  const found: Pending[] = [];
+  for await (const pending of roundTrip(services, location, before?.name)) {
+    found.push(pending);
+    if (found.length === max) break;
   }
-  const last = names.length === max ? names.at(-1) : undefined;
-  if (last === undefined && before === undefined) return names;
+  const last = found.length === max ? found.at(-1) : undefined;
+  if (last === undefined && before === undefined) return found;
   await documents.transact(async (transaction) => {
     if (last === undefined) transaction.delete(sweepKey(location));
-    else write(transaction, sweepKey(location), { name: last });
+    else write(transaction, sweepKey(location), { name: last.name });
   });
-  return names;
+  return found;
 }
 
 /** All repositories with entries, shard by shard: those after one, then those before it, and it. */
@@ -80,30 +97,30 @@ async function* roundTrip(
   services: RelayServices,
   location: string,
   after: RepositoryName | undefined,
-): AsyncGenerator<RepositoryName> {
+): AsyncGenerator<Pending> {
   if (after === undefined) {
-    for (const shard of outboxShards) yield* namesOf(services, location, shard);
+    for (const shard of outboxShards) yield* pendingOf(services, location, shard);
     return;
   }
   const start = outboxOf(repositoryAt(location, after))[3] ?? '';
   const at = outboxShards.indexOf(start);
-  yield* namesOf(services, location, start, after);
+  yield* pendingOf(services, location, start, after);
   for (const shard of [...outboxShards.slice(at + 1), ...outboxShards.slice(0, at)]) {
-    yield* namesOf(services, location, shard);
+    yield* pendingOf(services, location, shard);
   }
-  for await (const name of namesOf(services, location, start)) {
-    if (name > after) return;
-    yield name;
+  for await (const pending of pendingOf(services, location, start)) {
+    if (pending.name > after) return;
+    yield pending;
   }
 }
 
 /** The repositories of a shard with entries, in the order of their names: one small read each. */
-async function* namesOf(
+async function* pendingOf(
   { documents }: RelayServices,
   location: string,
   shard: string,
   after?: RepositoryName,
-): AsyncGenerator<RepositoryName> {
+): AsyncGenerator<Pending> {
   const beyond = (name: RepositoryName) => endOfOutbox(repositoryAt(location, name));
   let last: Key | undefined = after === undefined ? undefined : beyond(after);
   for (;;) {
@@ -111,7 +128,7 @@ async function* namesOf(
     const [entry] = await documents.list({ prefix, after: last, limit: 1 });
     if (entry === undefined) return;
     const name = entry.key[4] as RepositoryName;
-    yield name;
+    yield { name, since: waitingSince(entry) };
     last = beyond(name);
   }
 }

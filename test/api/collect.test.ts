@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { digestOf } from '#shared/oci/digest.ts';
-import { graceSeconds, leaseSeconds } from '#shared/oci/limits.ts';
+import { graceSeconds, leaseSeconds, reviewsPerRunMax } from '#shared/oci/limits.ts';
 import { parseRepositoryName } from '#shared/oci/reference.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
-import { repositoryAt } from '#shared/registry/layout.ts';
+import { repositoryAt, reviewShards } from '#shared/registry/layout.ts';
 import { reviewLink } from '#shared/registry/links.ts';
+import type { Store } from '#shared/registry/store.ts';
 import { type Call, pushAll, sendAll, useRegistry } from '#test/support/calls.ts';
 import { imageManifest, type Manifest } from '#test/support/manifests.ts';
 
@@ -55,7 +56,8 @@ it('the blobs of a manifest that was deleted go after a day and the grace, bytes
   await head(name, image, 404);
   await collect();
   later(graceSeconds + 1);
-  const { blobs, bytes, failures } = await collect();
+  const { blobs, bytes, failures, lagSeconds } = await collect();
+  assert.equal(lagSeconds, 0);
   const sizes = image.blobs.map((blob) => blob.bytes.length);
   assert.deepEqual(failures, []);
   assert.equal(blobs, sizes.length);
@@ -93,10 +95,49 @@ it('all that is due is taken up, however many those are, and what is not is left
   // Of each shard several pages, of which the last is due in part.
   await review(2000, clock.now() - 1);
   await review(500, clock.now() + 1000);
-  const collected = { blobs: 0, bytes: 0, failures: [] };
+  const collected = { blobs: 0, bytes: 0, failures: [], lagSeconds: 0 };
   const collectThere = () => collectOnce(services, 'elsewhere');
   assert.deepEqual(await collectThere(), { ...collected, reviewed: 2000 });
   assert.deepEqual(await collectThere(), { ...collected, reviewed: 0 });
   later(1);
   assert.deepEqual(await collectThere(), { ...collected, reviewed: 500 });
+});
+
+it('a collector that has enough tells how long the oldest waits that it did not come to', async () => {
+  const { services, clock } = registry();
+  const name = parseRepositoryName('collect/behind') ?? assert.fail();
+  const behind = repositoryAt('behind', name);
+  // One digest is one shard, of which a run takes up a sixteenth.
+  const inOneRun = reviewsPerRunMax / reviewShards.length;
+  const digest = digestOf(Buffer.from('behind'));
+  const dues = Array.from({ length: inOneRun + 2 }, (_, at) => clock.now() - 3_600_000 + at * 1000);
+  await services.documents.transact(async (transaction) => {
+    for (const due of dues) reviewLink(transaction, behind, digest, due);
+  });
+  const collectBehind = async () => {
+    const { reviewed, lagSeconds } = await collectOnce(services, 'behind');
+    return { reviewed, lagSeconds };
+  };
+  assert.deepEqual(await collectBehind(), {
+    reviewed: inOneRun,
+    lagSeconds: 3600 - inOneRun,
+  });
+  assert.deepEqual(await collectBehind(), { reviewed: 2, lagSeconds: 0 });
+});
+
+it('a review that fails is told by how long ago it was due, until it is done', async () => {
+  const { services } = registry();
+  const name = parseRepositoryName('collect/failing') ?? assert.fail();
+  const failing = repositoryAt('failing', name);
+  const digest = digestOf(Buffer.from('failing'));
+  await services.documents.transact(async (transaction) => {
+    reviewLink(transaction, failing, digest, registry().clock.now());
+  });
+  later(90);
+  const { documents } = services;
+  const closed = { ...documents, list: documents.list.bind(documents) };
+  const transact = () => Promise.reject(new Error('out of reach'));
+  const lagOf = async (store: Store) => (await collectOnce(store, 'failing')).lagSeconds;
+  assert.equal(await lagOf({ ...services, documents: { ...closed, transact } }), 90);
+  assert.equal(await lagOf(services), 0);
 });

@@ -96,7 +96,7 @@ it('an event that is of no entry is told to the log, and not to be sent again', 
   }));
 
 it('a sweep relays what was left, in every location, and says what it did', () =>
-  withServices(async (services, endpoint) => {
+  withServices(async (services, endpoint, logged) => {
     await sendAll(registry().url, [
       ...pushAll('functions/one', image, 'v1'),
       ...pushAll('functions/two', image, 'v1'),
@@ -104,9 +104,10 @@ it('a sweep relays what was left, in every location, and says what it did', () =
     const { status, body } = await sweepLocations(services, ['local', 'elsewhere']);
     assert.equal(status, 200);
     assert.deepEqual(JSON.parse(String(body)), {
-      local: { repositories: 2, published: 2, more: false, failed: 0 },
-      elsewhere: { repositories: 0, published: 0, more: false, failed: 0 },
+      local: { repositories: 2, published: 2, more: false, oldestPendingSeconds: 0, failed: 0 },
+      elsewhere: { repositories: 0, published: 0, more: false, oldestPendingSeconds: 0, failed: 0 },
     });
+    assert.deepEqual(logged, ['INFO the outbox was swept', 'INFO the outbox was swept']);
     await endpoint.inbox.until(({ deliveries }) => deliveries.length === 2);
     assert.deepEqual(await pendingPaths(), []);
   }));
@@ -118,6 +119,7 @@ it('a sweep tells that a relay failed, goes on with the others, and leaves what 
       ...pushAll('functions/well', image, 'v1'),
     ]);
     const { events } = services;
+    registry().clock.advance(90_000);
     const failing: typeof events = {
       publish: async (topic, key, messages) => {
         if (key.endsWith('failing')) throw new Error('out of reach');
@@ -126,8 +128,9 @@ it('a sweep tells that a relay failed, goes on with the others, and leaves what 
     };
     const { status, body } = await sweepLocations({ ...services, events: failing }, ['local']);
     assert.equal(status, 500);
-    assert.equal(JSON.parse(String(body)).local.failed, 1);
-    assert.deepEqual(logged, ['ERROR events were not published']);
+    const { failed, oldestPendingSeconds } = JSON.parse(String(body)).local;
+    assert.deepEqual({ failed, oldestPendingSeconds }, { failed: 1, oldestPendingSeconds: 90 });
+    assert.deepEqual(logged, ['ERROR events were not published', 'INFO the outbox was swept']);
     await endpoint.inbox.until(({ deliveries }) => deliveries.length === 1);
     assert.equal((await pendingPaths()).length, 1);
     // The lease was given up: it need not run out first.

@@ -106,7 +106,7 @@ describe('the collector', () => {
       return answer.json();
     };
     try {
-      const nothing = { reviewed: 0, blobs: 0, bytes: 0, failed: 0 };
+      const nothing = { reviewed: 0, blobs: 0, bytes: 0, lagSeconds: 0, failed: 0 };
       assert.deepEqual(await collect(), { us: nothing, eu: nothing, mirrors: nothing });
       // The leases are over, and then the grace.
       clock.advance(25 * 60 * 60 * 1000);

@@ -464,6 +464,17 @@ testCalls('end-13 and end-14, a session through its life', registry, [
     })),
   },
   {
+    description: 'a session is the same to who encodes its address more than is needed',
+    calls: [
+      {
+        ...openUpload(name),
+        keep: { upload: ({ headers }) => String(headers.location).replace('~', '%7E') },
+      },
+      patchStream(late),
+      put(late.digest),
+    ],
+  },
+  {
     description: "a session is its repository's: through another it is 404",
     calls: [
       {

@@ -118,6 +118,7 @@ describe('each byte of a layer', () => {
       }
     }
     const counted: Blobs = {
+      replaces: blobs.replaces,
       write: (object, body, options) => blobs.write(object, count(body), options),
       read: (object, range) => {
         counts.read += 1;

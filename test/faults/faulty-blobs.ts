@@ -13,6 +13,7 @@ export function faultyBlobs(blobs: Blobs, faults: Pick<Faults, 'strike'>): Blobs
     return found;
   };
   return {
+    replaces: blobs.replaces,
     write: (name, body, options) => {
       const fault = faults.strike('write', 'write');
       const sent = fault?.fate === 'breaks off' ? breakingOff(body, fault.error) : body;

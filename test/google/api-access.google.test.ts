@@ -1,3 +1,3 @@
-import { onceMoreOnGoogle } from './again.ts';
+import { onceMoreInProcesses } from './again.ts';
 
-await onceMoreOnGoogle('api/access');
+await onceMoreInProcesses('api/access');

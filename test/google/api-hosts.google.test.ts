@@ -1,3 +1,3 @@
-import { onceMoreOnGoogle } from './again.ts';
+import { onceMoreInProcesses } from './again.ts';
 
-await onceMoreOnGoogle('api/hosts');
+await onceMoreInProcesses('api/hosts');

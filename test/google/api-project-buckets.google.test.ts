@@ -27,7 +27,7 @@ const functionSettings = {
   BERTH_PROJECT_BUCKET: '{location}.images.{project}',
   BERTH_BUCKET_PLACES: 'us=US,eu=europe-west1',
 };
-const skip = await standOnGoogle();
+const skip = await standOnGoogle({ together: true });
 
 function at(host: string, ...calls: readonly Call[]): Call[] {
   return calls.map((call) => ({ ...call, headers: { ...call.headers, host } as CallHeaders }));

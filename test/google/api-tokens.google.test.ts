@@ -1,3 +1,3 @@
-import { onceMoreOnGoogle } from './again.ts';
+import { onceMoreInProcesses } from './again.ts';
 
-await onceMoreOnGoogle('api/refresh-tokens', 'api/token-attacks');
+await onceMoreInProcesses('api/refresh-tokens', 'api/token-attacks');

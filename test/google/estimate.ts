@@ -16,9 +16,9 @@
 import type { Operation } from '#shared/ports/meter.ts';
 import { type Cost, type CostName, costs, markdown, type Operations } from './costs.ts';
 
-type Service = 'Firestore' | 'Cloud Storage' | 'Pub/Sub' | 'functions';
+export type Service = 'Firestore' | 'Cloud Storage' | 'Pub/Sub' | 'functions';
 
-const million = 1_000_000;
+export const million = 1_000_000;
 
 const prices: Readonly<Record<Operation, readonly [Service, number]>> = {
   documentRead: ['Firestore', 0.06 / 100_000],
@@ -35,8 +35,9 @@ const prices: Readonly<Record<Operation, readonly [Service, number]>> = {
 };
 
 const requestPrice = 0.4 / million;
-/** Of an instance with one CPU and 512 MiB. */
-const secondPrice = 0.000024 + 0.5 * 0.0000025;
+/** Of an instance with one CPU, and so much memory. */
+export const secondPriceOf = (gibibytes: number) => 0.000024 + gibibytes * 0.0000025;
+const secondPrice = secondPriceOf(0.5);
 /**
  * How long a request has an instance, which is assumed to have no other meanwhile: what is billed at least; and longer
  * where it carries a layer.
@@ -44,7 +45,7 @@ const secondPrice = 0.000024 + 0.5 * 0.0000025;
 const secondsUsual = 0.1;
 const secondsWithLayer = 1;
 
-interface Scenario {
+export interface Scenario {
   readonly what: string;
   /** Each request that a client makes, or a trigger for it, and how often. The instances are warm. */
   readonly requests: Partial<Readonly<Record<CostName, number>>>;
@@ -55,8 +56,8 @@ interface Scenario {
 }
 
 /** An image of a config and 5 layers. */
-const scenarios: readonly Scenario[] = [
-  {
+export const scenarios = {
+  pull: {
     what: 'pulls to a node that has nothing of the image',
     requests: {
       'version, nobody': 1,
@@ -68,13 +69,13 @@ const scenarios: readonly Scenario[] = [
     // From Cloud Storage, to which it is redirected.
     besides: { objectRead: 6 },
   },
-  {
+  look: {
     what: 'looks of a node that has it (HEAD of the tag)',
     requests: { 'manifest HEAD by tag': 1 },
     layers: 0,
     besides: {},
   },
-  {
+  push: {
     what: 'pushes of a new config and one new layer on 4 that are there',
     requests: {
       'version, nobody': 1,
@@ -94,7 +95,7 @@ const scenarios: readonly Scenario[] = [
       [{ documentDelete: 1 }, 2],
     ]),
   },
-];
+} as const satisfies Readonly<Record<string, Scenario>>;
 
 /** What a review costs where there are many: the looks for what is due are shared. */
 function reviewOfLink(): Operations {
@@ -108,7 +109,7 @@ function reviewOfLink(): Operations {
 /** The README's table of estimates, in Markdown. */
 export function estimateTable(): string {
   const services = ['Firestore', 'Cloud Storage', 'Pub/Sub', 'functions'] as const;
-  const rows = scenarios.map((scenario) => {
+  const rows = Object.values<Scenario>(scenarios).map((scenario) => {
     const price = priceOfMillion(scenario);
     const total = services.reduce((all, service) => all + price[service], 0);
     return [scenario.what, ...services.map((service) => dollars(price[service])), dollars(total)];
@@ -116,7 +117,10 @@ export function estimateTable(): string {
   return markdown([['a million', ...services, 'together'], ...rows]);
 }
 
-function priceOfMillion({ requests, layers, besides }: Scenario): Record<Service, number> {
+export function priceOfMillion(
+  { requests, layers, besides }: Scenario,
+  ofSecond = secondPrice,
+): Record<Service, number> {
   const asked = Object.entries(requests);
   const operations = sum([
     ...asked.map(([name, times]) => [warmCost(name as CostName), times] as const),
@@ -129,7 +133,7 @@ function priceOfMillion({ requests, layers, besides }: Scenario): Record<Service
   }
   const count = asked.reduce((all, [, times]) => all + times, 0);
   const seconds = (count - layers) * secondsUsual + layers * secondsWithLayer;
-  price.functions += million * (count * requestPrice + seconds * secondPrice);
+  price.functions += million * (count * requestPrice + seconds * ofSecond);
   return price;
 }
 
@@ -148,6 +152,6 @@ function sum(parts: readonly (readonly [Operations, number])[]): Operations {
   return total;
 }
 
-function dollars(amount: number): string {
+export function dollars(amount: number): string {
   return amount === 0 ? '' : `$${amount.toFixed(2)}`;
 }

@@ -118,7 +118,7 @@ describe('what no client reaches', { skip: google.skip }, () => {
     const swept = await fetch(`${url}/sweep`, { method: 'POST', headers: { authorization } });
     assert.equal(swept.status, 200);
     assert.deepEqual(await swept.json(), {
-      local: { repositories: 1, published: 1, more: false, failed: 0 },
+      local: { repositories: 1, published: 1, more: false, oldestPendingSeconds: 0, failed: 0 },
     });
     await inbox.until(({ deliveries }) => deliveries.length === 2);
   });
@@ -127,7 +127,7 @@ describe('what no client reaches', { skip: google.skip }, () => {
     const url = await start('collector');
     const answer = await fetch(url, { method: 'POST' });
     assert.equal(answer.status, 200);
-    const done = { reviewed: 0, blobs: 0, bytes: 0, failed: 0 };
+    const done = { reviewed: 0, blobs: 0, bytes: 0, lagSeconds: 0, failed: 0 };
     assert.deepEqual(await answer.json(), { local: done, mirrors: done });
   });
 });

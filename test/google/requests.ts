@@ -334,12 +334,18 @@ async function reviewOnly(other: Instance, repository: Repository, digest: Diges
 
 const collect = (reviewed: number) =>
   toFunction('collector', '/', {
-    local: { reviewed, blobs: 0, bytes: 0, failed: 0 },
-    mirrors: { reviewed: 0, blobs: 0, bytes: 0, failed: 0 },
+    local: { reviewed, blobs: 0, bytes: 0, lagSeconds: 0, failed: 0 },
+    mirrors: { reviewed: 0, blobs: 0, bytes: 0, lagSeconds: 0, failed: 0 },
   });
 
 const swept = (changes: number) => ({
-  local: { repositories: changes, published: changes, more: false, failed: 0 },
+  local: {
+    repositories: changes,
+    published: changes,
+    more: false,
+    oldestPendingSeconds: 0,
+    failed: 0,
+  },
 });
 
 function word(): string {

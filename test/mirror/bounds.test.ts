@@ -3,6 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { collectMirrors } from '#shared/mirror/collect.ts';
+import { type MirrorReview, mirrorReviewKey } from '#shared/mirror/layout.ts';
+import { digestOf } from '#shared/oci/digest.ts';
+import { reviewsPerRunMax } from '#shared/oci/limits.ts';
+import { write } from '#shared/registry/records.ts';
 import { imageManifest, randomBlob } from '#test/support/manifests.ts';
 import { type MirrorInTest, startMirror, until } from './mirrors.ts';
 
@@ -112,6 +116,31 @@ describe('what is mirrored', () => {
     mirror.registry.clock.advance(2 * day);
     await collectMirrors({ ...services, documents }, 30);
     assert.equal(await objects(mirror), 0);
+  });
+
+  it('that a run does not come to, or fails at, is told by how long ago it was due', async (t) => {
+    const { registry } = await startMirror(t);
+    const { services, clock } = registry;
+    const due = clock.now();
+    const subject = { kind: 'manifest', upstream: 'gone.test', digest: digestOf(Buffer.of()) };
+    await services.documents.transact(async (transaction) => {
+      for (let at = 0; at < reviewsPerRunMax + 200; at += 1) {
+        write(transaction, mirrorReviewKey(due), subject as MirrorReview);
+      }
+    });
+    clock.advance(90_000);
+    const failing: Pick<typeof services.documents, 'transact'> = {
+      transact: () => Promise.reject(new Error('out of reach')),
+    };
+    const documents = Object.assign(Object.create(services.documents), failing);
+    const failed = await collectMirrors({ ...services, documents }, 30);
+    assert.deepEqual([failed.failures.length, failed.lagSeconds], [failed.reviewed, 90]);
+    const first = await collectMirrors(services, 30);
+    assert.deepEqual([first.failures, first.lagSeconds], [[], 90]);
+    assert.ok(first.reviewed >= reviewsPerRunMax);
+    const second = await collectMirrors(services, 30);
+    assert.equal(first.reviewed + second.reviewed, reviewsPerRunMax + 200);
+    assert.equal(second.lagSeconds, 0);
   });
 
   it('whose object has gone is fetched anew', async (t) => {

@@ -35,6 +35,10 @@ describe('pushes against the collector', () => {
     );
   });
 
+  /** On a store of either kind. */
+  const playOnBoth = async (played: Plan) => {
+    for (const replaces of [true, false]) await play({ ...played, replaces });
+  };
   const go = (who: number, reach: Reach): Event => ({ kind: 'go', who, reach });
   const pusher = (part: Partial<Pusher>): Pusher => ({
     kind: 'pusher',
@@ -47,7 +51,7 @@ describe('pushes against the collector', () => {
   });
 
   it('do not lose a blob that is copied while the copy of another is collected', () =>
-    play({
+    playOnBoth({
       beginnings: { one: 'linked', two: 'grace over' },
       actors: [
         pusher({ as: 'docker', mountFrom: 'one/a', into: 'two/c', retries: 0 }),
@@ -57,7 +61,7 @@ describe('pushes against the collector', () => {
     }));
 
   it('keep the promise of a PUT that was repeated a day later', () =>
-    play({
+    playOnBoth({
       beginnings: { one: 'nothing', two: 'nothing' },
       actors: [pusher({ as: 'docker' }), { kind: 'collector', times: 6 }],
       schedule: [
@@ -74,7 +78,7 @@ describe('pushes against the collector', () => {
     }));
 
   it('do not lose the blob of a push that froze when its bytes were there', () =>
-    play({
+    playOnBoth({
       beginnings: { one: 'nothing', two: 'nothing' },
       actors: [
         pusher({}),
@@ -95,7 +99,7 @@ describe('pushes against the collector', () => {
     }));
 
   it('do not link an object that is being deleted, after a freeze between two looks at it', () =>
-    play({
+    playOnBoth({
       beginnings: { one: 'nothing', two: 'nothing' },
       actors: [
         { kind: 'collector', times: 2 },
@@ -132,6 +136,10 @@ describe('pushes against the collector', () => {
           );
         },
       },
+    }),
+    'writes over an object where it may not': (store) => ({
+      ...store,
+      blobs: { ...store.blobs, replaces: true },
     }),
     'leases nothing': (store) => writing(store, 'links', (link) => ({ ...link, leasedUntil: 0 })),
     'does not look whether a manifest names the blob': (store) => seeingNo(store, 'blobManifests'),

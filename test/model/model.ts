@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { openFileBlobs } from '#shared/embedded/file-blobs.ts';
 import { openSqliteDocuments } from '#shared/embedded/sqlite-documents.ts';
 import { graceSeconds } from '#shared/oci/limits.ts';
-import { absent } from '#shared/ports/blobs.ts';
+import { absent, type Blobs, type ObjectName } from '#shared/ports/blobs.ts';
 import { collectOnce } from '#shared/registry/collect.ts';
 import { blobObject } from '#shared/registry/layout.ts';
 import { unlink } from '#shared/registry/links.ts';
@@ -36,6 +36,8 @@ export type Beginning =
   | 'orphaned';
 
 export interface Plan {
+  /** Whether the store lets an object be written over; it does when this is left out. */
+  readonly replaces?: boolean;
   readonly beginnings: { readonly one: Beginning; readonly two: Beginning };
   readonly actors: readonly Actor[];
   readonly schedule: readonly Event[];
@@ -94,7 +96,11 @@ export async function runPlan(
 ): Promise<Outcome> {
   const { clock } = stores;
   const location = stores.newLocation();
-  const store = { ...stores.store, documents: countedReviews(stores.store.documents) };
+  const store = {
+    ...stores.store,
+    documents: countedReviews(stores.store.documents),
+    blobs: plan.replaces === false ? neverReplaced(stores.store.blobs) : stores.store.blobs,
+  };
   const told = new Told(clock);
   const invariants = new Invariants(store, location, told);
   await begin(store, clock, location, plan.beginnings);
@@ -163,6 +169,30 @@ export async function begin(
 
 /** The beginnings for which the collector has come so far, or further. */
 const doomed: ReadonlySet<Beginning> = new Set(['condemned', 'grace over', 'deleting']);
+
+/** As where only the collector may delete: who writes over a blob's object is refused, whatever lies there. */
+function neverReplaced(blobs: Blobs): Blobs {
+  const refuse = (name: ObjectName, { ifGeneration }: { readonly ifGeneration: string }) => {
+    if (name[2] !== 'blobs' || ifGeneration === absent) return;
+    throw new Error('403: to write over an object takes the right to delete it');
+  };
+  return {
+    replaces: false,
+    write: async (name, body, options) => {
+      refuse(name, options);
+      return blobs.write(name, body, options);
+    },
+    compose: async (sources, name, options) => {
+      refuse(name, options);
+      return blobs.compose(sources, name, options);
+    },
+    stat: (name) => blobs.stat(name),
+    read: (name, range) => blobs.read(name, range),
+    readUrl: (name, options) => blobs.readUrl(name, options),
+    delete: (name, options) => blobs.delete(name, options),
+    list: (prefix) => blobs.list(prefix),
+  };
+}
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;

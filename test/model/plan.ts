@@ -161,6 +161,7 @@ export const beginnings: fc.Arbitrary<Plan['beginnings']> = fc.record({
 });
 
 export const plan: fc.Arbitrary<Plan> = fc.record({
+  replaces: oneOf(true, false),
   beginnings,
   actors,
   schedule: scheduleOf(seconds),

@@ -111,6 +111,7 @@ export class Request {
         return result;
       });
     return {
+      replaces: blobs.replaces,
       write: (name, body, options) => change('write', name, () => blobs.write(name, body, options)),
       compose: (sources, name, options) =>
         change('compose', name, () => blobs.compose(sources, name, options)),

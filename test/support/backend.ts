@@ -20,16 +20,27 @@ export function argumentsOf(script: string): readonly string[] {
 }
 
 let google: GoogleServices | undefined;
+let runOnGoogle: readonly string[] = [];
+let together = false;
 
 /**
- * Has every registry that this file starts from now on stand on Google's services, each function a process of its own.
+ * Has every registry that this file starts from now on stand on Google's services.
+ * @param options.run what Node is to run, each function a process of its own; what `npm run start:google` does when left out
+ * @param options.together whether registries of `startTestRegistry` have all functions in the test's process, which takes
+ *   a fraction of the time; those of `startBerth` are processes in any case
  * @returns why that cannot be, as the `skip` of a suite; `false` when it can
  */
-export async function standOnGoogle(): Promise<string | false> {
+export async function standOnGoogle(
+  options: { readonly run?: readonly string[]; readonly together?: boolean } = {},
+): Promise<string | false> {
   const { startGoogle } = await import('./google.ts');
   const started = await startGoogle();
   if (started.skip !== false) return started.skip;
   google = started;
+  runOnGoogle = options.run ?? argumentsOf('start:google');
+  together = options.together === true;
+  // The adapter looks for it in its own process.
+  if (together) process.env['STORAGE_EMULATOR_HOST'] = started.storage.url;
   after(() => started.close());
   return false;
 }
@@ -41,7 +52,7 @@ export function backend(dataDirectory: string): {
 } {
   return google === undefined
     ? { run: argumentsOf('start'), environment: {} }
-    : { run: argumentsOf('start:google'), environment: google.environment(dataDirectory) };
+    : { run: runOnGoogle, environment: google.environment(dataDirectory) };
 }
 
 /** A test that moves the registry's clock, which cannot be had where its functions are processes of their own. */
@@ -57,4 +68,9 @@ export function cloudStorage(): CloudStorage {
 
 export function isOnGoogle(): boolean {
   return google !== undefined;
+}
+
+/** Whether this file's test registries have all functions in one process. */
+export function areTogether(): boolean {
+  return together;
 }

@@ -11,6 +11,7 @@ import { locationsOf } from '#functions/locations.ts';
 import type { ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
+import { loadSecretVariables } from '#infra/local/secrets.ts';
 import { parseMember } from '#shared/auth/member.ts';
 import { openAccess } from '#shared/auth/open-access.ts';
 import { hashSecret } from '#shared/auth/passwords.ts';
@@ -23,9 +24,10 @@ import { Mirror, type MirrorSettings } from '#shared/mirror/mirror.ts';
 import { systemClock } from '#shared/ports/clock.ts';
 import { RecentListings } from '#shared/registry/recent-listings.ts';
 import { RecentManifests } from '#shared/registry/recent-manifests.ts';
-import { backend, isOnGoogle } from './backend.ts';
+import { areTogether, backend, isOnGoogle } from './backend.ts';
 import { startBerth } from './berth.ts';
 import { type FakeClock, fakeClock } from './clock.ts';
+import { startFunctionsTogether } from './functions-together.ts';
 import { startHost } from './hosts.ts';
 
 export interface AuditLogged {
@@ -79,43 +81,49 @@ export interface TestRegistryOptions {
 }
 
 export function startTestRegistry(options: TestRegistryOptions = {}): Promise<TestRegistry> {
-  return isOnGoogle() ? startOutside(options) : startInside(options);
+  if (!isOnGoogle()) return startInside(options);
+  return areTogether() ? startTogether(options) : startOutside(options);
 }
 
-/** Processes of its own: of what is inside, only the documents can be reached, and its clock is the machine's. */
-async function startOutside(options: TestRegistryOptions): Promise<TestRegistry> {
+/** What a registry on Google's services is told by its environment. */
+function settingsFrom(options: TestRegistryOptions): Record<string, string> {
   const { anonymousPull = new Set() } = options;
-  const berth = await startBerth({
-    environment: {
-      BERTH_ADMIN_PASSWORD: adminPassword,
-      BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
-      BERTH_REQUESTS_PER_SECOND: String(options.requestsPerSecond ?? 0),
-      BERTH_FREE_FAILURES: String(options.freeFailures ?? 0),
-      BERTH_PROXIES: String(options.proxies ?? 0),
-      BERTH_OPERATORS: (options.operators ?? []).join(','),
-      BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
-      BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
-      BERTH_GCR_LISTING: options.gcrListing === false ? 'off' : 'on',
-      ...(options.projectBucket === undefined
-        ? {}
-        : { BERTH_IAM: 'bucket', BERTH_PROJECT_BUCKET: options.projectBucket }),
-      BERTH_HOSTS: Object.entries(options.hosts ?? {})
-        .map((one) => one.join('='))
-        .join(','),
-      ...options.functionSettings,
-    },
-  });
-  const { environment } = backend(berth.dataDirectory);
+  return {
+    BERTH_ADMIN_PASSWORD: adminPassword,
+    BERTH_ANONYMOUS_PULL: anonymousPull === '*' ? '*' : [...anonymousPull].join(','),
+    BERTH_REQUESTS_PER_SECOND: String(options.requestsPerSecond ?? 0),
+    BERTH_FREE_FAILURES: String(options.freeFailures ?? 0),
+    BERTH_PROXIES: String(options.proxies ?? 0),
+    BERTH_OPERATORS: (options.operators ?? []).join(','),
+    BERTH_PRIVATE_ISSUERS: (options.privateIssuers ?? []).join(','),
+    BERTH_GOOGLE_STAND_IN: options.googleStandIn ?? '',
+    BERTH_GCR_LISTING: options.gcrListing === false ? 'off' : 'on',
+    ...(options.projectBucket === undefined
+      ? {}
+      : { BERTH_IAM: 'bucket', BERTH_PROJECT_BUCKET: options.projectBucket }),
+    BERTH_HOSTS: Object.entries(options.hosts ?? {})
+      .map((one) => one.join('='))
+      .join(','),
+    ...options.functionSettings,
+  };
+}
+
+/** Of what is inside, only the documents can be reached, and its clock is the machine's. */
+async function onGoogle(
+  dataDirectory: string,
+  registry: Pick<TestRegistry, 'url' | 'logged' | 'audits' | 'close'>,
+): Promise<TestRegistry> {
+  const { environment } = backend(dataDirectory);
   const { openFirestoreDocuments } = await import('#shared/google/firestore-documents.ts');
   const documents = openFirestoreDocuments({
     projectId: environment['GOOGLE_CLOUD_PROJECT'] ?? '',
     clock: systemClock,
   });
   return {
-    url: berth.url,
+    url: registry.url,
     services: new Proxy({ documents, clock: systemClock } as Partial<Services> as Services, {
       get: (services, name: keyof Services) => {
-        assert.ok(name in services, `nobody reaches ${name} of other processes`);
+        assert.ok(name in services, `nobody reaches ${name} from outside`);
         return services[name];
       },
     }),
@@ -126,18 +134,63 @@ async function startOutside(options: TestRegistryOptions): Promise<TestRegistry>
       },
     },
     get logged() {
+      return registry.logged;
+    },
+    get audits() {
+      return registry.audits;
+    },
+    served: [],
+    close: async () => {
+      await documents.close();
+      await registry.close();
+    },
+  };
+}
+
+/** Processes of its own. */
+async function startOutside(options: TestRegistryOptions): Promise<TestRegistry> {
+  const berth = await startBerth({ environment: settingsFrom(options) });
+  return onGoogle(berth.dataDirectory, {
+    url: berth.url,
+    get logged() {
       const lines = berth.output().split('\n');
       return lines.filter((line) => line.includes('"severity":"ERROR"'));
     },
     get audits() {
       return auditsIn(berth.output());
     },
-    served: [],
-    close: async () => {
-      await documents.close();
-      await berth.remove();
+    close: () => berth.remove(),
+  });
+}
+
+/** The functions as in the cloud, but for the processes. */
+async function startTogether(options: TestRegistryOptions): Promise<TestRegistry> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
+  const { variables } = await loadSecretVariables(directory, '');
+  const logged: string[] = [];
+  const audits: AuditLogged[] = [];
+  const functions = await startFunctionsTogether(
+    {
+      ...variables,
+      BERTH_ADMIN_HASH: hashSecret(adminPassword),
+      ...backend(directory).environment,
+      ...settingsFrom(options),
     },
-  };
+    (severity, message, fields) => {
+      const line = JSON.stringify(fields ?? {});
+      if (message === 'audit') audits.push({ severity, ...JSON.parse(line) });
+      else if (severity === 'ERROR') logged.push(`${severity} ${message} ${line}`);
+    },
+  );
+  return onGoogle(directory, {
+    url: functions.url,
+    logged,
+    audits,
+    close: async () => {
+      await functions.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  });
 }
 
 /** The audit's lines in what a process printed. */

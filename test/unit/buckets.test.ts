@@ -13,6 +13,7 @@ const secrets = {
   BERTH_TOKEN_KEY: JSON.stringify(key),
   BERTH_TOKEN_PUBLIC_KEYS: JSON.stringify([key]),
   BERTH_STATE_KEYS: JSON.stringify([{ id: 'test', secret: 'x'.repeat(32) }]),
+  BERTH_URL_ACCOUNT: 'urls@test.example',
   BERTH_ADMIN_HASH: `sha256:${'0'.repeat(64)}`,
 };
 const two = { BERTH_HOSTS: 'us.registry.test=us,eu.registry.test=eu' };

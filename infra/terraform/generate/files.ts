@@ -2,6 +2,7 @@
 
 import { functionSettings } from '#functions/settings.ts';
 import { documentKinds, expiringKinds, expiryField } from '#shared/google/firestore-fields.ts';
+import { urlMap } from './url-map.ts';
 
 /** File, from infra/terraform → what is in it. */
 export const generated: Readonly<Record<string, unknown>> = {
@@ -16,4 +17,5 @@ export const generated: Readonly<Record<string, unknown>> = {
     expiring_kinds: expiringKinds,
     expiry_field: expiryField,
   },
+  'modules/load-balancer/url-map.json': urlMap,
 };

@@ -13,6 +13,7 @@ import {
   preconditionsOf,
 } from './preconditions.ts';
 import { objectAnswer, objectResource } from './resources.ts';
+import { checkOverwriting } from './rights.ts';
 import { checkObjectName, type ObjectMetadata, type Store, type StoredObject } from './store.ts';
 
 /** "You can compose between 1 and 32 objects in a single request." */
@@ -22,6 +23,7 @@ const sourcesMax = 32;
 export async function composeObject(store: Store, call: Call): Promise<Answer> {
   const { sourceObjects, destination = {} } = await readJson(call.body);
   checkObjectName(call.object);
+  checkOverwriting(store, call, call.bucket, call.object);
   if (!Array.isArray(sourceObjects) || sourceObjects.length === 0)
     throw new StorageError(400, 'required', 'You must provide at least one source component.');
   if (sourceObjects.length > sourcesMax) {
@@ -107,6 +109,7 @@ export class Rewrites {
 
   #start(call: Call, resource: Record<string, unknown>): Rewrite {
     checkObjectName(call.toObject);
+    checkOverwriting(this.#store, call, call.toBucket, call.toObject);
     const source = copySource(this.#store, call);
     const preconditions = preconditionsOf(call.query);
     checkPreconditions(preconditions, this.#store.find(call.toBucket, call.toObject));
@@ -147,6 +150,7 @@ export class Rewrites {
 export async function copyObject(store: Store, call: Call): Promise<Answer> {
   const resource = await readJson(call.body);
   checkObjectName(call.toObject);
+  checkOverwriting(store, call, call.toBucket, call.toObject);
   const source = copySource(store, call);
   const { toBucket, toObject } = call;
   const preconditions = preconditionsOf(call.query);

@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { invalid } from './errors.ts';
+import type { Rights } from './rights.ts';
 
 export interface Call {
   /** What is asked for, as the reference names it: `objects.insert`. */
@@ -19,6 +20,8 @@ export interface Call {
   /** Where a copy goes, decoded. */
   readonly toBucket: string;
   readonly toObject: string;
+  /** What the caller may do; `undefined` for everything. */
+  readonly rights: Rights | undefined;
   /** Throws when the client goes away before its end. */
   readonly body: AsyncIterable<Buffer>;
   /** Breaks the connection off. */

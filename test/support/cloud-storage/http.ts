@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Answer, Call } from './exchange.ts';
+import type { Rights } from './rights.ts';
 import type { Route } from './routes.ts';
 
 /** A request's target, at its question mark: the path as it was sent, and the query. */
@@ -16,10 +17,14 @@ export function splitTarget(target: string): { path: string; query: URLSearchPar
 export function callOf(
   request: IncomingMessage,
   asked: Route & { readonly path: string; readonly query: URLSearchParams },
-  { breakAfterBytes }: { readonly breakAfterBytes: number | undefined },
+  {
+    breakAfterBytes,
+    rights,
+  }: { readonly breakAfterBytes: number | undefined; readonly rights: Rights | undefined },
 ): Call {
   return {
     ...asked,
+    rights,
     method: request.method ?? 'GET',
     headers: request.headers,
     origin: `http://${request.headers.host}`,

@@ -6,6 +6,7 @@
 //   faults.ts               what goes wrong on the way; request-log.ts: what was asked
 //   routes.ts  handlers.ts  which operation a request asks for, and what carries it out:
 //     buckets.ts  objects.ts  downloads.ts  uploads.ts  resumable.ts  copies.ts  signed-urls.ts
+//   rights.ts               what a caller may do, where there are several
 //   preconditions.ts  metadata.ts  content-range.ts  multipart.ts     what they read in requests
 //   resources.ts  errors.ts     what they answer
 //   store.ts                buckets and objects, in memory
@@ -13,7 +14,7 @@
 //   main.ts                 all of it as a process
 
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,7 @@ import { type Fault, Faults } from './faults.ts';
 import { type Handler, handlersOf } from './handlers.ts';
 import { callOf, drain, send, splitTarget } from './http.ts';
 import { type LoggedRequest, RequestLog } from './request-log.ts';
+import { checkRights, type Rights } from './rights.ts';
 import { routeOf } from './routes.ts';
 import type { SigningKeys } from './signed-urls.ts';
 import { Store } from './store.ts';
@@ -39,6 +41,10 @@ export interface CloudStorageOptions {
   /** The Bearer token that the JSON API asks for; when left out, it asks for none. */
   readonly requireToken?: string;
   readonly keys?: Partial<SigningKeys>;
+  /** Callers that are held to rights of their own: name → rights. Each has an address of its own. */
+  readonly callers?: Readonly<Record<string, Rights>>;
+  /** The caller whose keys sign URLs, and by whose rights those are good; when left out, by all rights. */
+  readonly signer?: string;
   /** How much of an object one `objects.rewrite` copies; all of it when left out. */
   readonly rewriteStepBytes?: number;
   /** Buckets to begin with: name → settings. */
@@ -64,6 +70,8 @@ export interface CloudStorage {
   /** `http://127.0.0.1:port`, for `apiEndpoint` or `STORAGE_EMULATOR_HOST` */
   readonly url: string;
   readonly host: string;
+  /** The address of a caller that is held to its rights. @throws Error when there is none of that name */
+  urlOf(caller: string): string;
   /** The last thousand requests, the latest last. */
   readonly requests: readonly LoggedRequest[];
   /** How many requests asked for each operation. */
@@ -88,37 +96,61 @@ export async function startCloudStorage(options: CloudStorageOptions = {}): Prom
     keys: { hmac: {}, rsa: {}, ...options.keys },
     rewriteStepBytes: options.rewriteStepBytes ?? Number.POSITIVE_INFINITY,
   });
-  const front = new Front(store, handlers, options.requireToken);
-  const server = createServer(
-    { requestTimeout: 0, keepAliveTimeout: 60_000 },
-    (request, response) => {
-      // What fails here is the connection: there is nobody to tell.
-      front.serve(request, response).catch(() => response.destroy());
-    },
-  );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { callers = {}, signer } = options;
+  const signerRights = signer === undefined ? undefined : callers[signer];
+  const front = new Front(store, handlers, { requiredToken: options.requireToken, signerRights });
+  const server = await listen(front, undefined, options.port);
+  const ofCallers = new Map<string, Server>();
+  for (const [name, rights] of Object.entries(callers)) {
+    ofCallers.set(name, await listen(front, rights));
+  }
   return {
     backstage: backstageOf(store),
-    url: `http://127.0.0.1:${port}`,
-    host: `127.0.0.1:${port}`,
+    url: `http://${hostOf(server)}`,
+    host: hostOf(server),
+    urlOf: (caller) => {
+      const its = ofCallers.get(caller);
+      if (its === undefined) throw new Error(`no caller ${caller}`);
+      return `http://${hostOf(its)}`;
+    },
     requests: front.log.requests,
     counts: () => front.log.counts(),
     resetRequests: () => front.log.reset(),
     failNext: (fault) => front.faults.plan(fault),
     clearFaults: () => front.faults.clear(),
     close: async () => {
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
+      await Promise.all([server, ...ofCallers.values()].map(end));
       await store.close();
       if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** @param rights of whoever calls there; everything, when left out */
+async function listen(front: Front, rights: Rights | undefined, port = 0): Promise<Server> {
+  const server = createServer(
+    { requestTimeout: 0, keepAliveTimeout: 60_000 },
+    (request, response) => {
+      // What fails here is the connection: there is nobody to tell.
+      front.serve(request, response, rights).catch(() => response.destroy());
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+function hostOf(server: Server): string {
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function end(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 function backstageOf(store: Store): Backstage {
@@ -150,18 +182,27 @@ class Front {
   readonly #store: Store;
   readonly #handlers: ReadonlyMap<string, Handler>;
   readonly #requiredToken: string | undefined;
+  readonly #signerRights: Rights | undefined;
 
   constructor(
     store: Store,
     handlers: ReadonlyMap<string, Handler>,
-    requiredToken: string | undefined,
+    callers: {
+      readonly requiredToken: string | undefined;
+      readonly signerRights: Rights | undefined;
+    },
   ) {
     this.#store = store;
     this.#handlers = handlers;
-    this.#requiredToken = requiredToken;
+    this.#requiredToken = callers.requiredToken;
+    this.#signerRights = callers.signerRights;
   }
 
-  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    rights: Rights | undefined,
+  ): Promise<void> {
     const { method = 'GET', url = '/' } = request;
     const { path, query } = splitTarget(url);
     const route = routeOf(method, path, query);
@@ -173,7 +214,14 @@ class Front {
       request.socket.resetAndDestroy();
       return;
     }
-    const call = callOf(request, { ...route, path, query }, { breakAfterBytes });
+    const call = callOf(
+      request,
+      { ...route, path, query },
+      {
+        breakAfterBytes,
+        rights: route.operation === 'xml.getObject' ? this.#signerRights : rights,
+      },
+    );
     const answer =
       fault?.status === undefined
         ? await this.#carryOut(call, request)
@@ -199,6 +247,7 @@ class Front {
       const handler = this.#handlers.get(call.operation);
       if (handler === undefined) throw notFound('Not Found');
       this.#authorize(call);
+      checkRights(this.#store, call);
       return await handler(call);
     } catch (error) {
       if (error instanceof StorageError) return error.answer;

@@ -6,6 +6,7 @@ import { mediaAnswer } from './downloads.ts';
 import { StorageError, xmlRefused } from './errors.ts';
 import type { Answer, Call } from './exchange.ts';
 import { etagOf } from './resources.ts';
+import { may } from './rights.ts';
 import type { Store, StoredObject } from './store.ts';
 
 export interface SigningKeys {
@@ -24,6 +25,7 @@ const clockSkewMs = 15 * 60 * 1000;
 /** GET or HEAD of an object by the XML API, for who has a signed URL. Nothing here is public. */
 export async function getSigned(store: Store, keys: SigningKeys, call: Call): Promise<Answer> {
   authorize(store.clock.now(), keys, call);
+  checkSigner(store, call);
   try {
     const object = store.object(call.bucket, call.object);
     return mediaAnswer(object, call, {
@@ -36,6 +38,14 @@ export async function getSigned(store: Store, keys: SigningKeys, call: Call): Pr
       throw xmlRefused(404, 'NoSuchKey', 'The specified key does not exist.');
     throw xmlRefused(404, 'NoSuchBucket', 'The specified bucket does not exist.');
   }
+}
+
+/** A signed URL is good for what its signer may do when it is used. @throws StorageError 403, in XML */
+function checkSigner(store: Store, call: Call): void {
+  const { bucket, object } = call;
+  const isThere = store.buckets.get(bucket)?.objects.has(object) === true;
+  if (may(call, isThere ? 'storage.objects.get' : 'storage.objects.list', bucket)) return;
+  throw denied('The signer does not have storage.objects.get access to the object.');
 }
 
 /** The MD5, as S3 has it; composed objects have none. */

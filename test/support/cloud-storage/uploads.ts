@@ -9,6 +9,7 @@ import { type Checksums, checksumsOf, headerChecksums, metadataOf } from './meta
 import { type Part, readParts } from './multipart.ts';
 import { checkPreconditions, type Preconditions, preconditionsOf } from './preconditions.ts';
 import { objectAnswer } from './resources.ts';
+import { checkOverwriting } from './rights.ts';
 import { checkObjectName, type ObjectMetadata, type Store } from './store.ts';
 
 /** What is to become of bytes that come. */
@@ -60,6 +61,7 @@ export function startUpload(store: Store, call: Call, resource: Record<string, u
   const name = call.query.get('name') ?? resource['name'];
   if (typeof name !== 'string') throw invalid('Required parameter: name');
   checkObjectName(name);
+  checkOverwriting(store, call, bucket, name);
   const preconditions = preconditionsOf(call.query);
   checkPreconditions(preconditions, store.find(bucket, name));
   return {

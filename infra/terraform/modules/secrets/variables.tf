@@ -1,0 +1,4 @@
+variable "project" {
+  description = "The id of the project."
+  type        = string
+}

@@ -1,3 +1,0 @@
-import { onceMoreOnGoogle } from './again.ts';
-
-await onceMoreOnGoogle('clients/docker', 'clients/containerd');
