@@ -17,8 +17,34 @@ export interface TerraformFile {
   readonly blocks: Blocks;
 }
 
+/** A part of an expression; what the parser has no name for has no meaning of its own, but parts. */
+export interface Syntax {
+  readonly type: string;
+  readonly children: readonly Syntax[];
+  readonly meta?: {
+    readonly value?: string;
+    /** Of what is named and then gone into: `a.b[0].c`. */
+    readonly traversal?: readonly {
+      readonly type: 'nameTraversal' | 'indexTraversal';
+      readonly segment: string;
+    }[];
+    /** Of a function. */
+    readonly name?: string;
+    readonly argsRanges?: readonly unknown[];
+    readonly expandedFinalArgument?: boolean;
+    /** Of `for`. */
+    readonly keyVar?: string;
+    readonly valVar?: string;
+  };
+}
+
 interface Hcl2Json {
   parse(name: string, text: string): Promise<Blocks>;
+  getExpressionAst(name: string, text: string): Promise<Syntax>;
+}
+
+function hcl2json(): Hcl2Json {
+  return createRequire(import.meta.url)('@cdktf/hcl2json') as Hcl2Json;
 }
 
 /** For suites: what is missing, or false. */
@@ -36,9 +62,13 @@ export const packages: string | undefined = existsSync(join(import.meta.dirname,
  * @throws Error that tells the line, when it is none
  */
 export async function parseHcl(name: string, text: string): Promise<Blocks> {
-  const require = createRequire(import.meta.url);
-  const { parse } = require('@cdktf/hcl2json') as Hcl2Json;
-  return parse(name, text);
+  return hcl2json().parse(name, text);
+}
+
+/** Parses a text of what `parseHcl` gives, in which there may be expressions. */
+export async function parseExpression(name: string, text: string): Promise<Syntax> {
+  // Between such lines nothing has to be escaped.
+  return hcl2json().getExpressionAst(name, `<<END_OF_TEXT\n${text}\nEND_OF_TEXT\n`);
 }
 
 export async function parseFile(path: string, text: string): Promise<TerraformFile> {
