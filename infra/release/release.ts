@@ -13,11 +13,15 @@ import * as v from 'valibot';
 import { Failure } from './failure.ts';
 import { ask, ProgramFailure } from './programs.ts';
 
+/** A place of Artifact Registry, project, repository, name, digest. */
+const imageSyntax =
+  /^([a-z0-9-]+)-docker\.pkg\.dev\/([^/@\s]+)\/([^/@\s]+)\/([^@\s]+)@(sha256:[0-9a-f]{64})$/;
+
 export const releaseSchema = v.object({
   /** The name of the zip. */
   functions: v.pipe(v.string(), v.regex(/^functions-[0-9a-f]{64}\.zip$/)),
   /** `…@sha256:…` */
-  image: v.pipe(v.string(), v.regex(/^[a-z0-9.-]+\/[^@\s]+@sha256:[0-9a-f]{64}$/)),
+  image: v.pipe(v.string(), v.regex(imageSyntax)),
 });
 
 export type Release = Readonly<v.InferOutput<typeof releaseSchema>>;
@@ -40,14 +44,18 @@ export async function readRelease(store: Store, id: string): Promise<Release | u
 
 /** @throws Failure that says which part of a release is gone */
 export async function requireRelease(store: Store, release: Release): Promise<void> {
-  const { project, bucket } = store;
-  const parts = [
-    ['storage', 'objects', 'describe', `gs://${bucket}/${release.functions}`],
-    ['artifacts', 'docker', 'images', 'describe', release.image],
-  ];
-  for (const part of parts) {
-    await ask('gcloud', [...part, `--project=${project}`, '--format=none']);
-  }
+  const object = `gs://${store.bucket}/${release.functions}`;
+  await ask('gcloud', [
+    ...['storage', 'objects', 'describe', object, `--project=${store.project}`, '--format=none'],
+  ]);
+  const [, location, project, repository, name, digest = ''] =
+    imageSyntax.exec(release.image) ?? [];
+  // `artifacts docker images describe` would ask another service as well, for what is known of its vulnerabilities.
+  await ask('gcloud', [
+    ...['artifacts', 'versions', 'describe', digest, `--package=${name}`],
+    ...[`--repository=${repository}`, `--location=${location}`, `--project=${project}`],
+    '--format=none',
+  ]);
 }
 
 /**

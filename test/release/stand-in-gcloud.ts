@@ -61,13 +61,20 @@ const commands: Readonly<Record<string, (rest: readonly string[]) => void>> = {
       end(1, `ERROR: (gcloud.storage.objects.describe) ${url} not found: 404.`);
     }
   },
-  'artifacts docker images describe': (rest) => {
-    const { rest: images } = parse(rest, { needed: ['--project', '--format'] });
+  'artifacts versions describe': (rest) => {
+    const { flags, rest: digests } = parse(rest, {
+      needed: ['--project', '--location', '--repository', '--package', '--format'],
+    });
+    const [location, project, repository, name] = [
+      ...['--location', '--project', '--repository', '--package'].map((one) => flags.get(one)),
+    ];
     const known = existsSync(at('images')) ? readFileSync(at('images'), 'utf8').split('\n') : [];
-    for (const image of images) {
-      if (known.includes(image)) continue;
-      end(1, 'ERROR: (gcloud.artifacts.docker.images.describe) Image not found.');
-    }
+    const image = `${location}-docker.pkg.dev/${project}/${repository}/${name}@${digests[0]}`;
+    if (known.includes(image)) return;
+    end(
+      1,
+      'ERROR: (gcloud.artifacts.versions.describe) NOT_FOUND: Requested entity was not found.',
+    );
   },
   'builds submit': (rest) => {
     const { flags, rest: sources } = parse(rest, {

@@ -4,7 +4,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endsWithTests } from '#test/support/ends-with-tests.ts';
@@ -36,6 +45,8 @@ export interface Cloud {
   /** What Terraform's state says, in the bucket of that name; nothing was applied when left out. */
   writeState(bucket: string, state: unknown): Promise<void>;
   readState(bucket: string): Promise<unknown>;
+  /** By its digest. */
+  addImage(image: string): Promise<void>;
   /** What gcloud gives from now on. */
   giveAccessToken(token: string): Promise<void>;
   /** Has the next call of a kind go wrong: see the stand-ins. */
@@ -61,6 +72,7 @@ export async function startCloud(): Promise<Cloud> {
           ...environment,
           PATH: `${at('bin')}:${process.env['PATH']}`,
           STAND_IN_DIRECTORY: directory,
+          NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/compiled'),
         },
         stdin,
       ),
@@ -79,6 +91,7 @@ export async function startCloud(): Promise<Cloud> {
     },
     writeState: (bucket, state) => writeFile(at('states', bucket), JSON.stringify(state)),
     readState: async (bucket) => JSON.parse(await readFile(at('states', bucket), 'utf8')),
+    addImage: (image) => appendFile(at('images'), `${image}\n`),
     giveAccessToken: (token) => writeFile(at('access-token'), token),
     spoil: (what) => writeFile(at(`spoilt-${what}`), ''),
     remove: () => rm(directory, { recursive: true, force: true }),
