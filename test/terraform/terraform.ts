@@ -120,7 +120,7 @@ export async function prepareConfiguration(): Promise<Configuration> {
 /** What the configuration reads: itself, and the sources, of which releases are named. */
 function copyCheckout(to: string): void {
   const root = join(terraformRoot, '../..');
-  const left = /(^|\/)(node_modules|dist|\.terraform)$|\.(tfstate|tfvars)$/;
+  const left = /(^|\/)(node_modules|dist|\.terraform(\.lock\.hcl)?)$|\.(tfstate|tfvars(\.json)?)$/;
   for (const name of ['functions', 'shared', 'infra'])
     cpSync(join(root, name), join(to, name), {
       recursive: true,

@@ -2,7 +2,7 @@
 // of the configuration that needs no provider.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -37,6 +37,9 @@ const takes: Readonly<Record<Variable, readonly Value[]>> = {
   mirror: [null, { location: 'eu', domains: { 'mirror.example.com': '' } }],
   monthly_budget: [null, 100],
   subscribers: [{}, { mine: { endpoint: 'https://example.com/' } }],
+  settings: [{}, { BERTH_ANONYMOUS_PULL: 'library' }],
+  database: ['berth', 'berth-restored-2'],
+  regions: [{}, { us: 'us-east1', nam5: 'us-east1' }],
 };
 
 /** Variable → what it refuses. */
@@ -64,6 +67,14 @@ const refuses: Readonly<Record<Variable, readonly Value[]>> = {
   ],
   metadata_region: ['', 'us', 'eu', 'US-CENTRAL1', 'us-central1-a'],
   alert_email: ['', 'me', 'me@localhost', 'a b@example.com'],
+  subscribers: [
+    { mine: { endpoint: 'http://example.com/' } },
+    { 'dead-letters': { endpoint: 'https://example.com/' } },
+    { 'Mine!': { endpoint: 'https://example.com/' } },
+  ],
+  settings: [{ BERTH_ANONYMUS_PULL: 'library' }, { BERTH_TOKEN_KEY: 'secret' }],
+  database: ['(default)', 'abc', 'Berth'],
+  regions: [{ us: 'US' }, { us: 'eu' }],
 };
 
 /** What was given → where things are. */
@@ -71,6 +82,8 @@ const places: readonly (readonly [given: object, local: string, expected: unknow
   [{ metadata_region: 'nam5' }, 'region', 'us-central1'],
   [{ metadata_region: 'eur3' }, 'region', 'europe-west1'],
   [{ metadata_region: 'asia-south1' }, 'region', 'asia-south1'],
+  [{ metadata_region: 'nam5', regions: { nam5: 'us-east1' } }, 'region', 'us-east1'],
+  [{ regions: { us: 'us-east1' } }, 'regions_of_locations', { us: 'us-east1' }],
   [
     {
       domains: {
@@ -103,6 +116,13 @@ const places: readonly (readonly [given: object, local: string, expected: unknow
   [{}, 'mirror_domains', []],
   [{}, 'mirror_region', null],
 ];
+
+/** What the variables are held against, as far as it matters here. */
+const surroundings = {
+  'settings.tf': 'locals {\n  known_settings = jsondecode(file("settings.json"))\n}\n',
+  'secrets.tf': 'module "secrets" {\n  source = "./secrets"\n}\n',
+  'secrets/outputs.tf': 'output "variables" {\n  value = { BERTH_TOKEN_KEY = "token-key" }\n}\n',
+};
 
 interface Case {
   readonly name: string;
@@ -142,8 +162,11 @@ describe('what is given to Terraform', { skip: withoutTerraform() }, () => {
   const outcomes = new Map<string, { status: string; said: string[] }>();
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'berth-terraform-'));
-    for (const file of ['variables.tf', 'locations.tf'])
+    for (const file of ['variables.tf', 'locations.tf', 'settings.json'])
       copyFileSync(join(terraformRoot, file), join(directory, file));
+    mkdirSync(join(directory, 'secrets'));
+    for (const [file, text] of Object.entries(surroundings))
+      writeFileSync(join(directory, file), text);
     const outputs = [...new Set(places.map(([, local]) => local))].map(
       (local) => `output "${local}" {\n  value = jsonencode(local.${local})\n}\n`,
     );
