@@ -41,7 +41,7 @@ export async function openGoogleServices(
   const locations = locationsIn(given);
   const documents = lazyDocuments(() => openDocuments(given, clock, meter));
   const blobs = lazyBlobs(
-    () => openBlobs(given, clock, meter),
+    () => openBlobs(given, environment, { clock, meter }),
     given.BERTH_BUCKETS === 'per-project',
   );
   return {
@@ -181,10 +181,15 @@ async function openDocuments(given: Given, clock: Clock, meter: Meter | undefine
   });
 }
 
-async function openBlobs(given: Given, clock: Clock, meter: Meter | undefined) {
+async function openBlobs(
+  given: Given,
+  { STORAGE_EMULATOR_HOST: apiEndpoint }: Environment,
+  { clock, meter }: { readonly clock: Clock; readonly meter: Meter | undefined },
+) {
   const { openCloudStorageBlobs } = await import('#shared/google/cloud-storage-blobs.ts');
   const buckets = bucketsIn(given);
   return openCloudStorageBlobs({
+    apiEndpoint,
     buckets: (location, project) => bucketsOf(buckets, { location, project }),
     making: makesBuckets(given)
       ? {

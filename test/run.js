@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { startEmulator } from './support/emulators.ts';
@@ -33,16 +33,16 @@ const files = globSync('test/**/*.test.ts', {
   .map((file) => join(root, file));
 
 // The parser of HCL and the provider's schema are large, and needed nowhere else. Without them those suites are skipped.
-const terraform = join(root, 'test/terraform');
+const provider = join(root, 'test/terraform/provider');
 if (
-  files.some((file) => file.startsWith(`${terraform}/`)) &&
-  !existsSync(join(terraform, 'node_modules'))
+  files.some((file) => file.startsWith(`${dirname(provider)}/`)) &&
+  !existsSync(join(provider, 'node_modules'))
 ) {
   const ci = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
-  const installed = spawnSync('npm', ci, { cwd: terraform, stdio: 'inherit' });
+  const installed = spawnSync('npm', ci, { cwd: provider, stdio: 'inherit' });
   if (installed.status !== 0) {
     if (process.env['CI'] !== undefined) counts.failed += 1;
-    leftOut.add('what needs test/terraform/node_modules: npm ci failed there, see above');
+    leftOut.add('what needs test/terraform/provider: npm ci failed there, see above');
   }
 }
 

@@ -53,8 +53,8 @@ function argumentsFor(name: TargetName, bundle: string | undefined): readonly st
   return [join(framework, '../main.js'), `--target=${name}`, `--source=${source}`];
 }
 
-/** What the function is given in the cloud, and no other function's secrets. */
-function environmentFor(name: TargetName, environment: Environment): Record<string, string> {
+/** What the function is given in the cloud, of the settings of all: no other function's secrets. */
+export function environmentFor(name: TargetName, environment: Environment): Record<string, string> {
   const given: Record<string, string> = {
     FUNCTION_TARGET: name,
     NODE_ENV: 'production',

@@ -9,13 +9,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { sourceId } from '#infra/release/source-id.ts';
 import { unlessInstalled } from '#test/clients/client.ts';
-import { packages, readModules } from '../terraform/hcl.ts';
+import { readModules, withoutPackages } from '#test/terraform/hcl.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-const skip =
-  unlessInstalled('terraform') ||
-  (packages === undefined && 'needs what npm ci in test/terraform installs');
+const skip = unlessInstalled('terraform') || withoutPackages();
 
 /** As outputs.tf and variables.tf have it. */
 const configuration = `

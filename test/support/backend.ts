@@ -39,8 +39,6 @@ export async function standOnGoogle(
   google = started;
   runOnGoogle = options.run ?? argumentsOf('start:google');
   together = options.together === true;
-  // The adapter looks for it in its own process.
-  if (together) process.env['STORAGE_EMULATOR_HOST'] = started.storage.url;
   after(() => started.close());
   return false;
 }

@@ -10,15 +10,12 @@ import { type TargetName, targets } from '#functions/targets.ts';
 import { zipDirectory } from '#infra/bundle/zip.ts';
 import type { FunctionProcess } from '#infra/local/processes.ts';
 import type { Environment } from '#shared/settings.ts';
-import { packages, readModules, terraformRoot } from '#test/terraform/hcl.ts';
+import { readModules, terraformRoot, withoutPackages } from '#test/terraform/hcl.ts';
 
 const root = join(import.meta.dirname, '../..');
 
 /** Why what is deployed cannot be run here, as the `skip` of a suite. */
-export const unlessConfigurationIsRead: string | false =
-  packages === undefined
-    ? 'what reads the Terraform configuration is not installed; run npm ci in test/terraform'
-    : false;
+export const unlessConfigurationIsRead: string | false = withoutPackages();
 
 export const dockerfile = join(root, 'infra/image/Dockerfile');
 

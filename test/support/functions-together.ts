@@ -7,6 +7,7 @@ import { openGoogleServices } from '#functions/google.ts';
 import { logRequests } from '#functions/observe.ts';
 import { serve } from '#functions/serve.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
+import { environmentFor } from '#infra/local/commands.ts';
 import { targetFor } from '#infra/local/proxy.ts';
 import type { Handler } from '#shared/http/message.ts';
 import { startServer } from '#shared/http/server.ts';
@@ -26,7 +27,7 @@ export async function startFunctionsTogether(
   await loadActions();
   const handlers = new Map<TargetName, Promise<Handler>>();
   const open = async (name: TargetName) => {
-    const services = await openGoogleServices(name, environment);
+    const services = await openGoogleServices(name, environmentFor(name, environment));
     return serve(
       { ...services, log, observe: logRequests(log) },
       { functions: targets[name].serves },

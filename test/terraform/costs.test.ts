@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { sizesTable } from '../google/sizes.ts';
+import { sizesTable } from '#test/google/sizes.ts';
 import { terraformRoot } from './hcl.ts';
 
 it('the README of infra/terraform has the table of costs', () => {

@@ -44,18 +44,21 @@ interface Hcl2Json {
 }
 
 function hcl2json(): Hcl2Json {
-  return createRequire(import.meta.url)('@cdktf/hcl2json') as Hcl2Json;
+  return createRequire(join(provider, 'package.json'))('@cdktf/hcl2json') as Hcl2Json;
 }
+
+/** The small package of the parser and of the provider's schema: large, and needed nowhere else. */
+const provider = join(import.meta.dirname, 'provider');
+
+/** Where what `npm ci` installs there is; `undefined` where nobody did. */
+export const packages: string | undefined = existsSync(join(provider, 'node_modules'))
+  ? join(provider, 'node_modules')
+  : undefined;
 
 /** For suites: what is missing, or false. */
 export function withoutPackages(): string | false {
-  return packages === undefined ? 'needs `npm ci` in test/terraform' : false;
+  return packages === undefined && 'it needs `npm ci --prefix test/terraform/provider`';
 }
-
-/** Where the parser and the schema are, which `npm ci` in this folder installs; `undefined` where nobody did. */
-export const packages: string | undefined = existsSync(join(import.meta.dirname, 'node_modules'))
-  ? join(import.meta.dirname, 'node_modules')
-  : undefined;
 
 /**
  * Parses one text of HCL.

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { functionOf, mirrorRoutes, routes } from '../../functions/routes.ts';
-import { functionSettings } from '../../functions/settings.ts';
-import { targetNames, targets } from '../../functions/targets.ts';
-import { packages, readModules } from './hcl.ts';
+import { functionOf, mirrorRoutes, routes } from '#functions/routes.ts';
+import { functionSettings } from '#functions/settings.ts';
+import { targetNames, targets } from '#functions/targets.ts';
+import { readModules, withoutPackages } from './hcl.ts';
 import {
   bucketRights,
   databaseUsers,
@@ -25,7 +25,7 @@ interface Module {
   text: string;
 }
 
-const skip = packages === undefined && 'it needs `npm ci --prefix test/terraform`';
+const skip = withoutPackages();
 
 describe('who may do what', { skip }, () => {
   const modules = new Map<string, Module>();

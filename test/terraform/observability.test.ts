@@ -5,14 +5,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { collect } from '../../functions/collector/collect.ts';
-import { sweepLocations } from '../../functions/events/sweep.ts';
-import { logRequests } from '../../functions/observe.ts';
-import type { Log } from '../../shared/log.ts';
-import type { Events } from '../../shared/ports/events.ts';
-import { pushAll, sendAll, useRegistry } from '../support/calls.ts';
-import { imageManifest } from '../support/manifests.ts';
-import { packages, readModules, terraformRoot } from './hcl.ts';
+import { collect } from '#functions/collector/collect.ts';
+import { sweepLocations } from '#functions/events/sweep.ts';
+import { logRequests } from '#functions/observe.ts';
+import type { Log } from '#shared/log.ts';
+import type { Events } from '#shared/ports/events.ts';
+import { pushAll, sendAll, useRegistry } from '#test/support/calls.ts';
+import { imageManifest } from '#test/support/manifests.ts';
+import { readModules, terraformRoot, withoutPackages } from './hcl.ts';
 
 const directory = 'modules/observability';
 const registry = useRegistry();
@@ -76,7 +76,7 @@ interface Entry {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-describe('the figures of the log', { skip: packages === undefined }, () => {
+describe('the figures of the log', { skip: withoutPackages() }, () => {
   let metrics: Readonly<Record<string, LogMetric>>;
   let locals: Readonly<Record<string, unknown>>;
   let policies: Readonly<Record<string, Policy>>;

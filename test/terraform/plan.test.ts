@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { functionSettings } from '../../functions/settings.ts';
-import { type TargetName, targetNames } from '../../functions/targets.ts';
+import { functionSettings } from '#functions/settings.ts';
+import { type TargetName, targetNames } from '#functions/targets.ts';
 import { withoutPackages } from './hcl.ts';
 import { schemaOf } from './schema.ts';
 import {

@@ -65,7 +65,8 @@ export function attribute(type: Type, is: 'required' | 'optional' | 'computed'):
 /** The schema of provider 6.50 of that type; `undefined` when there is none. */
 export function readSchema(kind: Kind, type: string): Schema | undefined {
   if (kind === 'resource' && type === 'terraform_data') return terraformData;
-  if (packages === undefined) throw new Error('the packages of test/terraform are not installed');
+  if (packages === undefined)
+    throw new Error('the packages of test/terraform/provider are not installed');
   const name = type.replace(/^google_/, '').replaceAll('_', '-');
   const directory = { resource: name, data: `data-google-${name}`, provider: 'provider' }[kind];
   const file = join(packages, '@cdktf/provider-google/lib', directory, 'index.js');

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { functionSettings } from '../../functions/settings.ts';
-import { keySecrets } from '../../shared/auth/rotation/key-stores.ts';
-import { secretNames } from '../support/key-vault/vault.ts';
-import { packages, readModules, type TerraformFile } from './hcl.ts';
+import { functionSettings } from '#functions/settings.ts';
+import { keySecrets } from '#shared/auth/rotation/key-stores.ts';
+import { secretNames } from '#test/support/key-vault/vault.ts';
+import { readModules, type TerraformFile, withoutPackages } from './hcl.ts';
 
-const skip = packages === undefined && 'needs `npm ci --prefix test/terraform`';
+const skip = withoutPackages();
 
 interface Secret {
   readonly for_each: string;

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { functionSettings } from '../../functions/settings.ts';
-import { targetNames } from '../../functions/targets.ts';
-import { generated } from '../../infra/terraform/generate/files.ts';
-import { readKnownSettings, settingsOf } from '../support/deployed.ts';
-import { packages, parseHcl, readModules, terraformRoot } from './hcl.ts';
+import { functionSettings } from '#functions/settings.ts';
+import { targetNames } from '#functions/targets.ts';
+import { generated } from '#infra/terraform/generate/files.ts';
+import { readKnownSettings, settingsOf } from '#test/support/deployed.ts';
+import { parseHcl, readModules, terraformRoot, withoutPackages } from './hcl.ts';
 
 /** In Secret Manager, though it is none: it changes with the key that it belongs to. */
 const keptWithSecrets = ['BERTH_TOKEN_PUBLIC_KEYS'];
@@ -29,7 +29,7 @@ function unset(known: Known, set: readonly string[]): string[] {
   );
 }
 
-const skip = packages === undefined && 'run npm ci in test/terraform: it parses the configuration';
+const skip = withoutPackages();
 
 describe('the settings in the configuration', { skip }, () => {
   let known: Known;

@@ -4,16 +4,16 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { targetNames, targets } from '../../functions/targets.ts';
-import { headerBytesMax } from '../../shared/oci/limits.ts';
-import { packages, parseHcl, terraformRoot } from './hcl.ts';
+import { targetNames, targets } from '#functions/targets.ts';
+import { headerBytesMax } from '#shared/oci/limits.ts';
+import { parseHcl, terraformRoot, withoutPackages } from './hcl.ts';
 
 /** The platform's, for a request to a function. */
 const bodyMib = 32;
 /** Of a function that nobody asks anything, all of Node. */
 const functionMib = 130;
 
-const skip = packages === undefined && 'run npm ci in test/terraform: it parses the configuration';
+const skip = withoutPackages();
 
 describe('what instances have', { skip }, () => {
   interface Size {

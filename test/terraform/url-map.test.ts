@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type MatchRoute, routeMatcher } from '../../functions/match.ts';
-import { functionOf, routes } from '../../functions/routes.ts';
-import { type TargetName, targetNames, targets } from '../../functions/targets.ts';
-import { type UrlMap, type UrlMatch, urlMap } from '../../infra/terraform/generate/url-map.ts';
-import { RegistryError } from '../../shared/oci/errors.ts';
-import { parseRepositoryName } from '../../shared/oci/reference.ts';
+import { type MatchRoute, routeMatcher } from '#functions/match.ts';
+import { functionOf, routes } from '#functions/routes.ts';
+import { type TargetName, targetNames, targets } from '#functions/targets.ts';
+import { type UrlMap, type UrlMatch, urlMap } from '#infra/terraform/generate/url-map.ts';
+import { RegistryError } from '#shared/oci/errors.ts';
+import { parseRepositoryName } from '#shared/oci/reference.ts';
 import { type GoogleUrlMap, type MatchRule, routeBy, templatePattern } from './google-url-map.ts';
 import { terraformRoot } from './hcl.ts';
 

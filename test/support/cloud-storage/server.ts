@@ -63,6 +63,8 @@ export interface Backstage {
   removeBucket(name: string): void;
   /** Gives or takes the right to make buckets. */
   letMakeBuckets(may: boolean): void;
+  /** Gives every caller all rights, as `roles/storage.admin` of the project does. */
+  letDoAll(): void;
 }
 
 export interface CloudStorage {
@@ -168,6 +170,9 @@ function backstageOf(store: Store): Backstage {
     },
     letMakeBuckets: (may) => {
       store.mayMakeBuckets = may;
+    },
+    letDoAll: () => {
+      store.holdsToRights = false;
     },
   };
 }

@@ -48,6 +48,8 @@ export class Store {
   readonly buckets = new Map<string, Bucket>();
   /** Whether the caller has the right `storage.buckets.create`. */
   mayMakeBuckets = true;
+  /** Whether callers are held to the rights that they have. */
+  holdsToRights = true;
   readonly #directory: string;
   readonly #recordings = new Set<Recording>();
   #lastGeneration = 0n;
