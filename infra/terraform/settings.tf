@@ -5,7 +5,8 @@ locals {
   # Variable → who reads it, and what it is where nothing else is said.
   known_settings = jsondecode(file("${path.module}/settings.json"))
 
-  settings = merge(
+  # Made of what else is said, so that nobody says it twice.
+  made_settings = merge(
     {
       GOOGLE_CLOUD_PROJECT = var.project
       BERTH_DATABASE       = module.database.name
@@ -17,13 +18,23 @@ locals {
       BERTH_URL_ACCOUNT = module.identities.accounts["urls"]
       # The load balancer appends the client's address and its own, and nobody comes past it.
       BERTH_PROXIES = "2"
-      BERTH_MIRRORS = var.mirror == null ? "" : join(",", [
-        for domain, upstream in var.mirror.domains : upstream == "" ? domain : "${domain}=${upstream}"
-      ])
-      # Who releases looks after everything; the first thing that a release does is to push, pull and delete an image.
-      BERTH_OPERATORS = "serviceAccount:${module.identities.accounts["release"]}"
     },
-    var.settings,
+    var.mirror == null ? {} : {
+      BERTH_MIRRORS = join(",", [for domain, upstream in var.mirror.domains : upstream == "" ? domain : "${domain}=${upstream}"])
+    },
+  )
+
+  settings = merge(
+    { for name, value in var.settings : name => value if value != "" },
+    local.made_settings,
+    {
+      # Who releases looks after everything; the first thing that a release does is to push, pull and delete an image. Of a
+      # token that a build has, Google tells the account's number and not its address.
+      BERTH_OPERATORS = join(",", concat(
+        ["serviceAccount:${module.identities.accounts["release"]}", "serviceAccount:${module.identities.unique_ids["release"]}"],
+        compact([lookup(var.settings, "BERTH_OPERATORS", "")]),
+      ))
+    },
   )
 
   functions = toset(flatten([for setting in local.known_settings : setting.read_by]))
@@ -33,7 +44,7 @@ locals {
   environments = {
     for function in local.functions : function => {
       for name, setting in local.known_settings : name => lookup(local.settings, name, setting.default)
-      if contains(setting.read_by, function) && !contains(keys(module.secrets.variables), name) && lookup(local.settings, name, setting.default) != ""
+      if contains(setting.read_by, function) && !contains(keys(module.secrets.variables), name) && (contains(keys(local.settings), name) || setting.default != "")
     }
   }
 

@@ -106,6 +106,14 @@ variable "settings" {
     condition     = length(setintersection(keys(var.settings), keys(module.secrets.variables))) == 0
     error_message = "${join(", ", setintersection(keys(var.settings), keys(module.secrets.variables)))}: put it into Secret Manager, where Terraform does not see it."
   }
+  validation {
+    condition     = length(setintersection(keys(var.settings), keys(local.made_settings))) == 0
+    error_message = "${join(", ", setintersection(keys(var.settings), keys(local.made_settings)))}: made of the other variables."
+  }
+  validation {
+    condition     = !contains(keys(var.settings), "BERTH_BUCKETS")
+    error_message = "BERTH_BUCKETS: the functions may not make buckets here."
+  }
 }
 
 variable "subscribers" {

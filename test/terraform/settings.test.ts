@@ -42,9 +42,12 @@ describe('the settings in the configuration', { skip }, () => {
       '',
       await readFile(join(terraformRoot, 'settings.tf'), 'utf8'),
     );
-    const [{ settings }] = locals as [{ settings: string }];
-    set = [...settings.matchAll(/^ +([A-Z][A-Z0-9_]+) *=/gm)].map(([, name = '']) => name);
-    assert.ok(set.length > 5, settings);
+    const [{ made_settings: made, settings }] = locals as [
+      { made_settings: string; settings: string },
+    ];
+    const text = `${made}\n${settings}`;
+    set = [...text.matchAll(/^ +([A-Z][A-Z0-9_]+) *=/gm)].map(([, name = '']) => name);
+    assert.ok(set.length > 5, text);
   });
 
   it('are those of the code: npm run terraform', () => {
@@ -93,6 +96,7 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
       events: { topic_name: 'gcr' },
       identities: {
         accounts: { release: 'release@google.example', urls: 'urls@google.example' },
+        unique_ids: { release: '123456789012345678901' },
       },
       secrets: { variables: Object.fromEntries(secrets.map((name) => [name, `of-${name}`])) },
     };
@@ -148,6 +152,7 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
     ];
   };
 
+  const operators = 'serviceAccount:release@google.example,serviceAccount:123456789012345678901';
   const made = {
     GOOGLE_CLOUD_PROJECT: 'my-project',
     BERTH_DATABASE: 'berth',
@@ -157,7 +162,7 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
     BERTH_TOPIC: 'gcr',
     BERTH_URL_ACCOUNT: 'urls@google.example',
     BERTH_PROXIES: '2',
-    BERTH_OPERATORS: 'serviceAccount:release@google.example',
+    BERTH_OPERATORS: operators,
   };
 
   const rows = [
@@ -169,12 +174,16 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
           location: 'us',
           domains: { 'hub.example': '', 'quay.example': 'https://quay.io' },
         },
-        settings: { BERTH_ANONYMOUS_PULL: 'open', BERTH_DATABASE: 'another' },
+        settings: {
+          BERTH_ANONYMOUS_PULL: 'open',
+          BERTH_OPERATORS: 'user:me@registry.example',
+          BERTH_GCR_LISTING: '',
+        },
       },
       more: {
         BERTH_MIRRORS: 'hub.example,quay.example=https://quay.io',
         BERTH_ANONYMOUS_PULL: 'open',
-        BERTH_DATABASE: 'another',
+        BERTH_OPERATORS: `${operators},user:me@registry.example`,
       },
     },
   ];
@@ -209,6 +218,16 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
       description: 'a secret, which its state would hold',
       settings: { BERTH_TOKEN_KEY: '{}' },
       says: /BERTH_TOKEN_KEY: put it into Secret Manager/,
+    },
+    {
+      description: 'what is made of the other variables',
+      settings: { BERTH_DATABASE: 'another' },
+      says: /BERTH_DATABASE: made of the other variables/,
+    },
+    {
+      description: 'what takes rights that nobody has',
+      settings: { BERTH_BUCKETS: 'per-project' },
+      says: /BERTH_BUCKETS: the functions may not make buckets here/,
     },
   ];
   for (const { description, settings, says } of refused) {

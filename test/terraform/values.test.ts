@@ -119,7 +119,8 @@ const places: readonly (readonly [given: object, local: string, expected: unknow
 
 /** What the variables are held against, as far as it matters here. */
 const surroundings = {
-  'settings.tf': 'locals {\n  known_settings = jsondecode(file("settings.json"))\n}\n',
+  'settings.tf':
+    'locals {\n  known_settings = jsondecode(file("settings.json"))\n  made_settings = { BERTH_DATABASE = "berth" }\n}\n',
   'secrets.tf': 'module "secrets" {\n  source = "./secrets"\n}\n',
   'secrets/outputs.tf': 'output "variables" {\n  value = { BERTH_TOKEN_KEY = "token-key" }\n}\n',
 };

@@ -12,6 +12,17 @@ resource "google_storage_bucket" "releases" {
   versioning {
     enabled = true
   }
+
+  # What an image was built of, which nobody asks for once it is there.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 30
+      matches_prefix = ["source/"]
+    }
+  }
 }
 
 resource "google_artifact_registry_repository" "images" {
