@@ -232,6 +232,14 @@ const lies: Readonly<Record<string, { readonly lie: Lie; readonly why: RegExp }>
     },
     why: /the challenge leads elsewhere, to http:\/\/127\.0\.0\.1:9\//,
   },
+  'an upload is to go on elsewhere': {
+    lie: {
+      change: ({ headers }, { method }) => {
+        if (method === 'POST') headers.location = `http://127.0.0.1:9${headers.location}`;
+      },
+    },
+    why: /PATCH: the registry leads elsewhere, to http:\/\/127\.0\.0\.1:9\n/,
+  },
 };
 
 describe('the smoke test fails, and leaves no tag, where', () => {

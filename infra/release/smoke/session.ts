@@ -10,7 +10,7 @@ export interface Credentials {
 }
 
 export interface Session {
-  /** Asks for a path of the registry, with the token. */
+  /** Asks for a path of the registry, or an address of it, with the token. @throws Failure where that is anybody else's */
   send(path: string, sent?: Sent): Promise<Answer>;
 }
 
@@ -70,11 +70,16 @@ export async function openSession(
   const { token } = jsonOf(answer, `GET ${realm.pathname}`) as { token?: unknown };
   if (typeof token !== 'string') throw new Failure(`GET ${realm.pathname}: no token`);
   return {
-    send: (path, sent = {}) =>
-      ask(connection, new URL(path, originOf(connection)), {
+    send: async (path, sent = {}) => {
+      const to = new URL(path, originOf(connection));
+      if (to.origin !== originOf(connection)) {
+        throw new Failure(`${sent.method ?? 'GET'}: the registry leads elsewhere, to ${to.origin}`);
+      }
+      return ask(connection, to, {
         ...sent,
         headers: { ...sent.headers, Authorization: `Bearer ${token}` },
-      }),
+      });
+    },
   };
 }
 
