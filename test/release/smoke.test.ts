@@ -213,6 +213,15 @@ const lies: Readonly<Record<string, { readonly lie: Lie; readonly why: RegExp }>
     },
     why: /GET of the tags: smoke-[0-9a-f]{16} is not listed/,
   },
+  'the tag cannot be deleted by its name': {
+    lie: {
+      instead: ({ method, path }) =>
+        method === 'DELETE' && path.includes('/manifests/smoke-')
+          ? { status: 500, headers: {}, body: Buffer.from('not now') }
+          : undefined,
+    },
+    why: /DELETE of smoke-[0-9a-f]{16}: 500 and not 202: not now/,
+  },
   'what was deleted is there yet': {
     lie: {
       instead: (asking) =>
