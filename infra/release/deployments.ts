@@ -1,5 +1,5 @@
 // What was deployed, in the order of time, and from that what was there before. Each record is written twice: when an
-// apply begins, since from then on what is there may be of both releases, and when it is done.
+// apply begins, since from then on what is there may be of both releases, and when it is done, or was refused.
 
 import * as v from 'valibot';
 import {
@@ -21,18 +21,19 @@ const deploymentSchema = v.object({
   /** What Terraform's state said was there until then. */
   before: v.optional(releaseSchema),
   isRollback: v.boolean(),
-  state: v.picklist(['begun', 'deployed']),
+  state: v.picklist(['begun', 'deployed', 'refused']),
 });
 
 export type Deployment = Readonly<v.InferOutput<typeof deploymentSchema>>;
 
-/** All of them, the first one first. */
+/** All that may have changed what is there, the first one first. */
 export async function readDeployments(store: Store): Promise<readonly Deployment[]> {
   const text = (await readTexts(store, 'deployed/*.json')) ?? '';
   return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => parseJson(deploymentSchema, line, 'a record of deployed/'))
+    .filter(({ state }) => state !== 'refused')
     .sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
 }
 

@@ -27,7 +27,7 @@ export class ProgramFailure extends Failure {
   readonly said: string;
 
   constructor(message: string, said: string) {
-    super(said === '' ? message : `${message}:\n${said}`);
+    super(message);
     this.said = said;
   }
 }
@@ -75,21 +75,28 @@ export async function ask(
   if (/gcloud auth login|Reauthentication/.test(said)) {
     throw new Failure('gcloud has no login that is valid: gcloud auth login');
   }
-  throw new ProgramFailure(`${command} failed`, said.trim());
+  const why = said.trim();
+  throw new ProgramFailure(why === '' ? `${command} failed` : `${command} failed:\n${why}`, why);
 }
 
 /**
  * Runs a program that a person watches. It takes as long as it takes: who interrupts it is heard by it, and it is waited for.
- * @throws Failure where it fails, or is not installed
+ * @throws ProgramFailure where it fails; what it said was seen, and does not stand in the message
+ * @throws Failure where it is not installed
  */
 export async function run(name: ProgramName, parameters: readonly string[]): Promise<void> {
   const wait = () => {};
   process.on('SIGINT', wait);
   try {
-    const child = spawn(name, parameters, { stdio: ['ignore', 'inherit', 'inherit'] });
-    const code = await endOf(name, child);
-    if (code !== 0)
-      throw new Failure(`${name} ${parameters.slice(0, 2).join(' ')} failed, see above`);
+    const child = spawn(name, parameters, { stdio: ['ignore', 'inherit', 'pipe'] });
+    const ended = endOf(name, child);
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-toldCharacters);
+      process.stderr.write(text);
+    });
+    if ((await ended) === 0) return;
+    throw new ProgramFailure(`${name} ${parameters.slice(0, 2).join(' ')} failed, see above`, said);
   } finally {
     process.off('SIGINT', wait);
   }

@@ -21,7 +21,7 @@ import {
   type Store,
 } from './release.ts';
 import { sha256 } from './source-id.ts';
-import { apply, type Deployed, initialise, plan, readDeployed } from './terraform.ts';
+import { apply, type Deployed, initialise, plan, readDeployed, wasRefused } from './terraform.ts';
 
 export interface Place {
   readonly project: string;
@@ -121,7 +121,10 @@ export async function applyPlan(place: Place, tell: Tell): Promise<void> {
   const record = async (state: Deployment['state']) =>
     recordDeployment({ project, bucket }, { at, ...rest, state });
   await record('begun');
-  await apply(planFile);
+  await apply(planFile).catch(async (error: unknown) => {
+    if (wasRefused(error)) await record('refused');
+    throw error;
+  });
   await record('deployed');
   // Terraform would refuse it from now on.
   await Promise.all([rm(planFile), rm(plannedFile)]);

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { Failure } from './failure.ts';
-import { ask, run } from './programs.ts';
+import { ask, ProgramFailure, run } from './programs.ts';
 import { parseJson, type Release, releaseSchema } from './release.ts';
 
 const here = `-chdir=${join(import.meta.dirname, '../terraform')}`;
@@ -71,7 +71,18 @@ export async function plan(file: string, project: string, release: Release): Pro
   }
 }
 
-/** Does what was planned, and nothing else: Terraform refuses it where the state is not that of the plan any more. */
+/**
+ * Does what was planned, and nothing else: Terraform refuses it where the state is not that of the plan any more.
+ * @throws Failure, for which {@link wasRefused} tells whether anything was begun
+ */
 export async function apply(file: string): Promise<void> {
   await run('terraform', [here, 'apply', '-input=false', waiting, file]);
+}
+
+/** Whether Terraform touched nothing: the plan was overtaken, or another one had the state's lock all the while. */
+export function wasRefused(error: unknown): boolean {
+  return (
+    error instanceof ProgramFailure &&
+    /Saved plan is stale|Error acquiring the state lock/.test(error.said)
+  );
 }

@@ -293,6 +293,23 @@ describe('going back', () => {
     assert.deepEqual(await deployedNow(), one);
   });
 
+  it('takes no account of a plan that was overtaken: nothing came of it', async () => {
+    const one = await deployedByHand('one');
+    await made('two');
+    await made('three');
+    const kept = ['release.json', 'release.tfplan'].map((name) =>
+      join(cloud.directory, 'work', name),
+    );
+    await succeeds('plan', '--id=three');
+    const plans = await Promise.all(kept.map((file) => readFile(file)));
+    await deploy('two');
+    for (const [at, file] of kept.entries()) await writeFile(file, plans[at] ?? '');
+    assert.match(await fails('apply'), /Saved plan is stale/);
+    assert.doesNotMatch(await succeeds('current'), /did not come to its end/);
+    await succeeds('rollback');
+    assert.deepEqual(await deployedNow(), one);
+  });
+
   it('does not begin where a part of the release before is gone', async () => {
     await deployedByHand('one');
     const two = await made('two');
