@@ -1,6 +1,6 @@
 // `npm run release`: makes a release, deploys it, looks whether it works, and goes back.
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { help, optionsOf, type Step, stepOf } from './arguments.ts';
 import { Failure } from './failure.ts';
@@ -58,12 +58,9 @@ async function smoke(rest: readonly string[]): Promise<void> {
   const { smokeAll } = await import('./smoke/smoke.ts');
   const domains =
     given.domain.length > 0 ? given.domain : (await readPlace(placeOf(given))).domains;
-  const smoking = {
-    address: given.address,
-    isPlain: given['plain-http'],
-    waitMs: numberOf(given.wait) * 1000,
-    credentials: await credentialsOf(given.user, given['password-stdin']),
-  };
+  const waitMs = numberOf(given.wait) * 1000;
+  const credentials = await credentialsOf(given.user, given['password-stdin']);
+  const smoking = { address: given.address, isPlain: given['plain-http'], waitMs, credentials };
   try {
     await smokeAll(domains, smoking, tell);
   } catch (error) {
@@ -78,13 +75,15 @@ async function smoke(rest: readonly string[]): Promise<void> {
       );
     }
     await rollBack(place, tell);
-    await smokeAll(domains, smoking, tell);
+    // A token of gcloud's may have been good for some minutes only.
+    const again = given.user === undefined ? await credentialsOf() : credentials;
+    await smokeAll(domains, { ...smoking, credentials: again }, tell);
     throw new Failure(`${why}\nThe release that was there before is there again, and works.`);
   }
 }
 
 /** Who pushes and pulls: by default whoever is logged in to gcloud. */
-async function credentialsOf(user: string | undefined, isOnStdin: boolean) {
+async function credentialsOf(user?: string, isOnStdin = false) {
   if ((user === undefined) === isOnStdin) {
     throw new Failure('--user and --password-stdin are told together, or none of them');
   }
@@ -102,7 +101,8 @@ function placeOf(given: {
 }): Place {
   const { project, state, directory } = given;
   if (project === undefined) throw new Failure(`--project is missing\n\n${help}`);
-  return { project, state: state ?? `${project}-terraform`, directory };
+  // Terraform would take it from where its configuration is.
+  return { project, state: state ?? `${project}-terraform`, directory: resolve(directory) };
 }
 
 function numberOf(given: string): number {

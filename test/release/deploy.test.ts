@@ -330,6 +330,9 @@ describe('going back', () => {
     assert.notDeepEqual(await deployedNow(), one);
     assert.match(await fails('smoke', ...nobody, '--or-roll-back'), /ECONNREFUSED/);
     assert.deepEqual(await deployedNow(), one);
+    const calls = await cloud.calls();
+    const applied = calls.findLastIndex((call) => call.includes(' apply '));
+    assert.ok(calls.lastIndexOf('gcloud auth print-access-token') > applied, 'an old token');
   });
 
   it('is not done by the smoke test where the release is the one that was there before', async () => {

@@ -14,6 +14,7 @@ interface State {
 
 const [directory = '', command = '', ...rest] = called('terraform');
 if (!/^-chdir=.*\/infra\/terraform$/.test(directory)) end(1, `no -chdir: ${directory}`);
+process.chdir(directory.replace('-chdir=', ''));
 
 const commands: Readonly<Record<string, () => void>> = {
   init: () => {

@@ -15,7 +15,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { endsWithTests } from '#test/support/ends-with-tests.ts';
 
 const main = join(import.meta.dirname, '../../infra/release/main.ts');
@@ -67,7 +67,13 @@ export async function startCloud(): Promise<Cloud> {
     directory,
     release: (parameters, { stdin = '', environment = {} } = {}) =>
       release(
-        [...parameters, ...(parameters.includes('--help') ? [] : [`--directory=${at('work')}`])],
+        [
+          ...parameters,
+          ...(parameters.includes('--help')
+            ? []
+            : // As somebody says it who is here: Terraform itself runs elsewhere.
+              [`--directory=${relative(process.cwd(), at('work'))}`]),
+        ],
         {
           ...environment,
           PATH: `${at('bin')}:${process.env['PATH']}`,
