@@ -356,6 +356,8 @@ export const refreshTokenFederatedSeconds = 60 * 60;
 export const signingKeyDays = 90;
 export const signingKeysMax = 2;
 
+/** For so long after a version was added to a secret, who starts may be given one of before: Secret Manager says hours. */
+export const secretSettlesMs = 24 * 60 * 60 * 1000;
 /** A key that signs addresses, and that no secret holds, may be one whose secret is just being kept, for so long. */
 export const urlKeyUnknownMs = 60 * 60 * 1000;
 /** A key is inactive for so long before it is deleted: Cloud Storage asks for three minutes. */

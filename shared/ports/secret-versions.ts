@@ -17,6 +17,6 @@ export interface SecretVersions {
   newest(secret: string): Promise<SecretVersion | undefined>;
   /** Adds a version, which is the newest then. It may have been added although this fails, and more than once. */
   add(secret: string, text: string): Promise<void>;
-  /** Destroys those that are older than that version. */
+  /** Destroys those that are older than that version, but for what somebody disabled by hand. */
   destroyBefore(secret: string, version: number): Promise<void>;
 }

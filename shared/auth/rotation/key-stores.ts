@@ -15,7 +15,7 @@
 // Whatever is stored is stored by one step at a time, and the next step is told from what is stored alone. So a run that
 // was cut short is completed by the next one, wherever it stopped, and of two at once each completes what the other began.
 
-import { signingKeyDays } from '../../oci/limits.ts';
+import { secretSettlesMs, signingKeyDays } from '../../oci/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HmacKeys } from '../../ports/hmac-keys.ts';
 import type { SecretVersion, SecretVersions } from '../../ports/secret-versions.ts';
@@ -108,15 +108,15 @@ export async function readTogether<const Names extends readonly [string, ...stri
 }
 
 /**
- * Destroys the versions of a secret but for the newest two: for some hours an instance that starts may still be given
- * the one before the newest.
+ * Destroys the versions of secrets but for the newest two, once the newest has been there for `secretSettlesMs`: until then
+ * an instance that starts may be given an older one, and two that run at once may have added several.
  */
-export async function destroyOld(secrets: SecretVersions, ...names: readonly string[]) {
+export async function destroyOld({ secrets, clock }: KeyStores, ...names: readonly string[]) {
   for (const name of names) {
     const newest = await secrets.newest(name);
-    if (newest !== undefined && newest.version > 2) {
-      await secrets.destroyBefore(name, newest.version - 1);
-    }
+    if (newest === undefined || newest.version <= 2) continue;
+    if (clock.now() - newest.createdMs < secretSettlesMs) continue;
+    await secrets.destroyBefore(name, newest.version - 1);
   }
 }
 

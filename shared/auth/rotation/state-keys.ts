@@ -22,10 +22,9 @@ const keysSchema = v.pipe(
 
 /** Makes the keys where there are none, and has another sign when it is time. */
 export async function rotateStateKeys(stores: KeyStores, when: When): Promise<Outcome> {
-  const { secrets } = stores;
   const name = keySecrets.stateKeys;
   const outcome = await byStep(when, (mayRotate) => nextStep(stores, mayRotate ? when : 'never'));
-  await destroyOld(secrets, name);
+  await destroyOld(stores, name);
   return outcome;
 }
 

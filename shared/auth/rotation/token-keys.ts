@@ -33,12 +33,11 @@ interface TokenKeys {
 
 /** Makes the keys where there are none, completes what was begun, and has another key sign when it is time. */
 export async function rotateTokenKeys(stores: KeyStores, when: When): Promise<Outcome> {
-  const { secrets } = stores;
   const { tokenKey, nextTokenKey, tokenPublicKeys } = keySecrets;
   const outcome = await byStep(when, async (mayRotate) =>
     nextStep(stores, await readTokenKeys(stores), mayRotate ? when : 'never'),
   );
-  await destroyOld(secrets, tokenKey, nextTokenKey, tokenPublicKeys);
+  await destroyOld(stores, tokenKey, nextTokenKey, tokenPublicKeys);
   return outcome;
 }
 

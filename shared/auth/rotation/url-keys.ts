@@ -34,7 +34,7 @@ export async function rotateUrlKeys(stores: KeyStores, when: When): Promise<Outc
   const outcome = await byStep(when, async (mayRotate) =>
     nextStep(stores, await readUrlKeys(stores), mayRotate ? when : 'never'),
   );
-  await destroyOld(stores.secrets, keySecrets.urlKey, keySecrets.nextUrlKey);
+  await destroyOld(stores, keySecrets.urlKey, keySecrets.nextUrlKey);
   return outcome;
 }
 

@@ -109,6 +109,22 @@ describe('keys', () => {
     assert.deepEqual(await run(), unchanged);
   });
 
+  it('of before stay in their secrets for a day, however often something was written since', async () => {
+    const { clock, vault, run } = scene();
+    await run('never');
+    clock.advance(signingKeyDays * day);
+    const before = vault.secrets.get('token-public-keys')?.at(-1) ?? assert.fail();
+    // As two runs at once do, or one whose answer was lost.
+    for (let times = 0; times < 2; times += 1) vault.add('token-public-keys', before.bytes);
+    await run();
+    clock.advance(day - 1);
+    await run();
+    assert.equal(before.state, 'ENABLED');
+    clock.advance(1);
+    await run();
+    assert.equal(before.state, 'DESTROYED');
+  });
+
   it('go on for years; an address’s key stays active for one rotation, and goes for good after the next', async () => {
     const { clock, vault, instances, run, urlKey } = scene();
     await run('never');
