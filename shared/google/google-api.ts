@@ -59,9 +59,9 @@ export class GoogleApi {
     const { method, path, query = {}, body, expected = [], passing = [] } = request;
     const url = new URL(path, this.#endpoint);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-    const headers = await this.#headers();
-    if (body !== undefined) headers.set('content-type', 'application/json');
     const signal = AbortSignal.timeout(msMax);
+    const headers = await unlessLate(signal, this.#headers());
+    if (body !== undefined) headers.set('content-type', 'application/json');
     const { status, text } = await this.#fetched(url, {
       ...{ method, headers, redirect: 'error', signal },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -105,6 +105,15 @@ export class GoogleApi {
       throw noCredentials(error);
     }
   }
+}
+
+/** What the promise answers. Who gives credentials has no time-out of its own. @throws StorageFailure when that takes too long */
+function unlessLate<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const end = () =>
+    reject(new StorageFailure('Google’s credentials did not come in time', { isPassing: true }));
+  signal.addEventListener('abort', end, { once: true });
+  return Promise.race([promise, late]);
 }
 
 async function connect(quotaProjectId: string | undefined): Promise<GoogleAuth> {

@@ -1,8 +1,11 @@
 // Secret Manager and the HMAC keys of Cloud Storage, by their REST APIs, on a stand-in that answers as Google's documents say.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { rotateKeys } from '#shared/auth/rotation/rotate.ts';
 import { openAccountHmacKeys } from '#shared/google/account-hmac-keys.ts';
@@ -160,6 +163,39 @@ it('all keys are made and rotated where everything is answered late', async () =
   server.lag = 1;
   assert.deepEqual(await rotate(), ['unchanged', 'unchanged', 'unchanged']);
   assert.equal(server.vault.textOf('token-key'), key);
+});
+
+it('who gives credentials and never answers is not waited for', async (t) => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const directory = await mkdtemp(join(tmpdir(), 'berth-nobody-'));
+  const before = { ...process.env };
+  t.after(async () => {
+    process.env = before;
+    await rm(directory, { recursive: true });
+    silent.close();
+    silent.closeAllConnections();
+  });
+  // As on Cloud Run, where the metadata server says who asks: there the SDK waits for it without an end.
+  process.env = {
+    ...before,
+    K_SERVICE: 'berth-keys',
+    METADATA_SERVER_DETECTION: 'assume-present',
+    GCE_METADATA_HOST: `127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    // Who is logged in here has nothing to do with it.
+    CLOUDSDK_CONFIG: directory,
+    GOOGLE_CLOUD_PROJECT: projectId,
+  };
+  delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+  const open = openSecretManager({
+    projectId,
+    patience: { ...patience, answerMsMax: 200, retryMsMax: 0 },
+    clock: systemClock,
+  });
+  await assert.rejects(open.newest('url-key'), {
+    name: 'StorageFailure',
+    message: 'Google’s credentials did not come in time',
+  });
 });
 
 describe('an answer that is none of Google’s', () => {
