@@ -50,7 +50,8 @@ export function progress(
     headers: {
       Location: location,
       Range: receivedRange(offset),
-      'Docker-Upload-UUID': session.id.slice(0, -sessionMark.length),
+      // One that was opened before sessions were marked goes on.
+      'Docker-Upload-UUID': session.id.replace(sessionMark, ''),
     },
   };
 }
