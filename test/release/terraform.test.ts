@@ -2,18 +2,17 @@
 // provider, and the expressions by which modules/release names what it is made of.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { sourceId } from '#infra/release/source-id.ts';
-import { unlessInstalled } from '#test/clients/client.ts';
 import { readModules, withoutPackages } from '#test/terraform/hcl.ts';
+import { runTerraform, withoutTerraform } from '#test/terraform/terraform.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-const skip = unlessInstalled('terraform') || withoutPackages();
+const skip = withoutPackages() || withoutTerraform();
 
 /** As outputs.tf and variables.tf have it. */
 const configuration = `
@@ -37,11 +36,10 @@ output "id" {
 
 let directory: string;
 
-function terraform(...parameters: readonly string[]): string {
-  return execFileSync('terraform', [`-chdir=${directory}`, ...parameters], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+async function terraform(...parameters: readonly string[]): Promise<string> {
+  const { status, output, errors } = await runTerraform(directory, parameters);
+  if (status !== 0) throw new Error(errors);
+  return output;
 }
 
 describe('Terraform', { skip }, () => {
@@ -70,29 +68,29 @@ describe('Terraform', { skip }, () => {
       JSON.stringify({ locals: { checkout: root, sources, id } }),
     );
     await writeFile(join(directory, 'terraform.tfvars'), 'project = "a-registry"\n');
-    terraform('init', '-input=false');
+    await terraform('init', '-input=false');
   });
   after(() => rm(directory, { recursive: true }));
 
   it('plans a release that is given as JSON, and tells of the plan whose project it is', async () => {
-    plan();
-    const shown = JSON.parse(terraform('show', '-json', 'release.tfplan'));
+    await plan();
+    const shown = JSON.parse(await terraform('show', '-json', 'release.tfplan'));
     assert.equal(shown.variables.project.value, 'a-registry');
     assert.deepEqual(shown.variables.release.value, release);
   });
 
-  it('applies a plan, and tells what is there, by the name that the source has here', () => {
-    assert.deepEqual(JSON.parse(terraform('output', '-json')), {});
-    plan();
-    terraform('apply', '-input=false', '-lock-timeout=10m', 'release.tfplan');
-    const outputs = JSON.parse(terraform('output', '-json'));
+  it('applies a plan, and tells what is there, by the name that the source has here', async () => {
+    assert.deepEqual(JSON.parse(await terraform('output', '-json')), {});
+    await plan();
+    await terraform('apply', '-input=false', '-lock-timeout=10m', 'release.tfplan');
+    const outputs = JSON.parse(await terraform('output', '-json'));
     assert.deepEqual(outputs.release.value, release);
     assert.equal(outputs.id.value, sourceId(root));
   });
 
   it('refuses a plan that was applied, or overtaken', async () => {
-    assert.throws(
-      () => terraform('apply', '-input=false', 'release.tfplan'),
+    await assert.rejects(
+      terraform('apply', '-input=false', 'release.tfplan'),
       /Saved plan is stale/,
     );
     assert.match(await readFile(join(directory, 'terraform.tfstate'), 'utf8'), /"serial": \d/);

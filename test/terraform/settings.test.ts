@@ -1,17 +1,16 @@
 // What the functions are given by the configuration is what they read, and all of it.
 
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { functionSettings } from '#functions/settings.ts';
 import { targetNames } from '#functions/targets.ts';
 import { generated } from '#infra/terraform/generate/files.ts';
 import { readKnownSettings, settingsOf } from '#test/support/deployed.ts';
 import { parseHcl, readModules, terraformRoot, withoutPackages } from './hcl.ts';
+import { computed, runTerraform, withoutTerraform } from './terraform.ts';
 
 /** In Secret Manager, though it is none: it changes with the key that it belongs to. */
 const keptWithSecrets = ['BERTH_TOKEN_PUBLIC_KEYS'];
@@ -78,10 +77,7 @@ describe('the settings in the configuration', { skip }, () => {
   });
 });
 
-const unlessTerraform =
-  spawnSync('terraform', ['version']).status !== 0 && 'terraform is not installed';
-
-describe('the settings as Terraform computes them', { skip: unlessTerraform }, () => {
+describe('the settings as Terraform computes them', { skip: withoutTerraform() }, () => {
   let directory: string;
 
   before(async () => {
@@ -121,8 +117,10 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
     await mkdir(dirname(join(directory, file)), { recursive: true });
     await writeFile(join(directory, file), JSON.stringify(value));
   };
-  const terraform = async (...parameters: string[]) =>
-    (await promisify(execFile)('terraform', [`-chdir=${directory}`, ...parameters])).stdout;
+  const terraform = async (...parameters: string[]) => {
+    const { status, errors } = await runTerraform(directory, parameters);
+    if (status !== 0) throw new Error(errors);
+  };
 
   const filled = {
     project: 'my-project',
@@ -134,19 +132,7 @@ describe('the settings as Terraform computes them', { skip: unlessTerraform }, (
   /** What the configuration computes, of what a team filled in. */
   const compute = async (variables: object) => {
     await writeJson('terraform.tfvars.json', { ...filled, ...variables });
-    const expression = 'jsonencode([local.environments, local.secret_environments])\n';
-    const asked = execFile('terraform', [`-chdir=${directory}`, 'console']);
-    asked.stdin?.end(expression);
-    let said = '';
-    for (const stream of [asked.stdout, asked.stderr]) {
-      stream?.on('data', (text: string) => {
-        said += text;
-      });
-    }
-    await new Promise((resolve) => asked.once('close', resolve));
-    const [answer] = /^"\[.*\]"$/m.exec(said) ?? [];
-    assert.ok(answer !== undefined, said);
-    return JSON.parse(JSON.parse(answer)) as [
+    return (await computed(directory, '[local.environments, local.secret_environments]')) as [
       Record<string, Record<string, string>>,
       Record<string, Record<string, string>>,
     ];

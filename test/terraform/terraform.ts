@@ -40,13 +40,16 @@ export interface Ran {
 export async function runTerraform(
   directory: string,
   args: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
+  options: {
+    readonly environment?: Readonly<Record<string, string>>;
+    readonly input?: string;
+  } = {},
 ): Promise<Ran> {
   const child = spawn('terraform', args, {
     cwd: directory,
-    env: { ...process.env, ...settings, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...settings, ...options.environment },
   });
+  child.stdin.on('error', () => {}).end(options.input);
   const [output, errors]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
@@ -59,6 +62,21 @@ export async function runTerraform(
     output: Buffer.concat(output).toString(),
     errors: Buffer.concat(errors).toString(),
   };
+}
+
+/**
+ * What a configuration computes.
+ * @param expression of Terraform's language
+ * @throws Error with what Terraform says, when it cannot
+ */
+export async function computed(directory: string, expression: string): Promise<unknown> {
+  const { output, errors } = await runTerraform(directory, ['console'], {
+    input: `jsonencode(${expression})\n`,
+  });
+  const [text] = /^".*"$/m.exec(output) ?? [];
+  if (text === undefined) throw new Error(output + errors);
+  // A text of HCL, whose escapes are JSON's.
+  return JSON.parse(JSON.parse(text) as string);
 }
 
 export interface PlannedResource {
@@ -95,10 +113,18 @@ export async function prepareConfiguration(): Promise<Configuration> {
   const directory = join(checkout, 'infra/terraform');
   writeFileSync(join(directory, 'backend_override.tf'), 'terraform {\n  backend "local" {}\n}\n');
   const provider = await startStandIn(await typesOf('resource'), await typesOf('data'));
-  const run = (...args: string[]) => runTerraform(directory, args, provider.environment);
+  const run = (...args: string[]) =>
+    runTerraform(directory, args, { environment: provider.environment });
+  const remove = () => {
+    provider.stop();
+    rmSync(checkout, { recursive: true });
+  };
 
   const initialised = await run('init', '-input=false', '-no-color');
-  if (initialised.status !== 0) throw new Error(initialised.errors);
+  if (initialised.status !== 0) {
+    remove();
+    throw new Error(initialised.errors);
+  }
   return {
     async plan(variables) {
       writeFileSync(join(directory, 'variables.json'), JSON.stringify(variables));
@@ -110,10 +136,7 @@ export async function prepareConfiguration(): Promise<Configuration> {
       const { output } = await run('show', '-json', 'plan');
       return JSON.parse(output) as Plan;
     },
-    remove() {
-      provider.stop();
-      rmSync(checkout, { recursive: true });
-    },
+    remove,
   };
 }
 

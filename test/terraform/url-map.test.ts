@@ -2,7 +2,6 @@
 // reaches a function that answers it as the whole registry would.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +15,7 @@ import { RegistryError } from '#shared/oci/errors.ts';
 import { parseRepositoryName } from '#shared/oci/reference.ts';
 import { type GoogleUrlMap, type MatchRule, routeBy, templatePattern } from './google-url-map.ts';
 import { terraformRoot } from './hcl.ts';
+import { computed, withoutTerraform } from './terraform.ts';
 
 const moduleDirectory = join(terraformRoot, 'modules/load-balancer');
 
@@ -272,7 +272,6 @@ const anyUrl = fc
 const tokenPaths = routes.filter((one) => functionOf(one) === 'token').map(({ path }) => path);
 
 const generated = 'url-map.json';
-const reader = spawnSync('terraform', ['version']).error === undefined;
 
 describe('the URL map', () => {
   it('is made of the route table as it is now: `npm run terraform` writes it', () => {
@@ -425,20 +424,20 @@ describe('the URL map', () => {
     routeBy(googleMap(layOut(urlMap, { domains: domains(4, 4), mirror_domains: ['hub.example'] })));
   });
 
-  const skip = reader ? false : 'terraform is not installed here';
-  it('is laid over the hosts by Terraform as it is here', { skip }, () => {
+  const skip = withoutTerraform();
+  it('is laid over the hosts by Terraform as it is here', { skip }, async () => {
     for (const layout of [
       two,
       { domains: { 'a.example.com': 'europe-west1' }, mirror_domains: [] },
     ]) {
       const laidOut = layOut(urlMap, layout);
-      assert.deepEqual(evaluate(layout, laidOut), JSON.parse(JSON.stringify(laidOut)));
+      assert.deepEqual(await evaluate(layout, laidOut), JSON.parse(JSON.stringify(laidOut)));
     }
   });
 });
 
 /** The values of routing.tf, as Terraform itself works them out: that file needs no provider. */
-function evaluate(layout: Layout, { services: given }: LaidOut): unknown {
+async function evaluate(layout: Layout, { services: given }: LaidOut): Promise<unknown> {
   const directory = mkdtempSync(join(tmpdir(), 'berth-url-map-'));
   try {
     for (const file of ['routing.tf', 'variables.tf', generated]) {
@@ -455,18 +454,10 @@ function evaluate(layout: Layout, { services: given }: LaidOut): unknown {
       mirror: given['mirror'] ?? null,
     };
     writeFileSync(join(directory, 'terraform.tfvars.json'), JSON.stringify(variables));
-    const expression =
-      'jsonencode({ services = local.services, path_matchers = local.path_matchers, tests = local.tests })';
-    const { stdout, stderr } = spawnSync('terraform', ['console'], {
-      cwd: directory,
-      input: expression,
-      encoding: 'utf8',
-      env: { ...process.env, CHECKPOINT_DISABLE: '1' },
-      timeout: 60_000,
-    });
-    assert.match(stdout, /^"/, stderr);
-    // A text of HCL, whose escapes are JSON's.
-    return JSON.parse(JSON.parse(stdout) as string);
+    return await computed(
+      directory,
+      '{ services = local.services, path_matchers = local.path_matchers, tests = local.tests }',
+    );
   } finally {
     rmSync(directory, { recursive: true });
   }
