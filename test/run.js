@@ -39,7 +39,9 @@ if (
   !existsSync(join(provider, 'node_modules'))
 ) {
   const ci = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
-  const installed = spawnSync('npm', ci, { cwd: provider, stdio: 'inherit' });
+  // Where there is no network, npm asks for long.
+  const options = /** @type {const} */ ({ cwd: provider, stdio: 'inherit', timeout: 5 * 60_000 });
+  const installed = spawnSync('npm', ci, options);
   if (installed.status !== 0) {
     if (process.env['CI'] !== undefined) counts.failed += 1;
     leftOut.add('what needs test/terraform/provider: npm ci failed there, see above');
