@@ -83,3 +83,17 @@ export function releaseBefore(
   found(now);
   return past.at(-2)?.release;
 }
+
+/**
+ * Whether the last of these brought another release than the one that was there as a whole before it.
+ * @param deployments the first one first
+ */
+export function bringsAnother(deployments: readonly Deployment[]): boolean {
+  const last = deployments.at(-1);
+  // What half an apply left is what the next one found, and was never there as a whole.
+  const begun =
+    deployments.findLastIndex(({ state }, at) => state !== 'begun' && at < deployments.length - 1) +
+    1;
+  const before = deployments[begun]?.before;
+  return last !== undefined && before !== undefined && !isSame(before, last.release);
+}

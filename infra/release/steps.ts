@@ -5,6 +5,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import {
+  bringsAnother,
   type Deployment,
   readDeployments,
   recordDeployment,
@@ -139,8 +140,7 @@ export async function rollBack(place: Place, tell: Tell): Promise<void> {
 
 /** Whether the last deployment brought another release, so that going back changes something. */
 export async function hasChangedRelease(store: Store): Promise<boolean> {
-  const last = (await readDeployments(store)).at(-1);
-  return last?.before !== undefined && !isSame(last.before, last.release);
+  return bringsAnother(await readDeployments(store));
 }
 
 /** Tells what is deployed, since when, and what it would be gone back to. */

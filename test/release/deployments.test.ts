@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Deployment, releaseBefore } from '#infra/release/deployments.ts';
+import { bringsAnother, type Deployment, releaseBefore } from '#infra/release/deployments.ts';
 import type { Release } from '#infra/release/release.ts';
 
 function release(letter: string): Release {
@@ -54,6 +54,23 @@ describe('going back', () => {
     it(`${history || 'nothing'}, and ${now} is there: ${expected ?? 'to nothing'}`, () => {
       const before = releaseBefore(deploymentsOf(history), release(now));
       assert.deepEqual(before, expected === undefined ? undefined : release(expected));
+    });
+  }
+});
+
+describe('the last deployment', () => {
+  for (const [history, expected] of [
+    ['', false],
+    ['A>B', true],
+    ['A>B B>B', false],
+    // The same again, after half an apply of it; or of another one.
+    ['A>B B>C! C>C', true],
+    ['A>B B>C! B>C! C>C', true],
+    ['A>B B>C! C>B', false],
+    ['A>B! B>B', true],
+  ] as const) {
+    it(`${history || 'of none'} ${expected ? 'brought another release' : 'brought no other release'}`, () => {
+      assert.equal(bringsAnother(deploymentsOf(history)), expected);
     });
   }
 });
