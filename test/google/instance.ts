@@ -4,31 +4,25 @@
 import assert from 'node:assert/strict';
 import { exportJWK, generateKeyPair } from 'jose';
 import { openGoogleServices } from '#functions/google.ts';
-import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
-import { type TargetName, targetNames, targets } from '#functions/targets.ts';
-import { targetFor } from '#infra/local/proxy.ts';
+import type { TargetName } from '#functions/targets.ts';
 import { sha256 } from '#shared/auth/secrets.ts';
-import { startServer } from '#shared/http/server.ts';
 import type { Operation } from '#shared/ports/meter.ts';
+import {
+  type FunctionsTogether,
+  startFunctionsTogether,
+} from '#test/support/functions-together.ts';
 import { adminPassword } from '#test/support/registry.ts';
 import type { Operations } from './costs.ts';
 
-export interface Instance {
-  readonly url: string;
+export interface Instance extends FunctionsTogether {
   /** The registry that its mirror is of. */
   readonly upstream: string;
-  /** What the function of that name was given. */
-  services(name: TargetName): Promise<Services>;
   /** Has something done, and counts what it took. */
   spentBy(act: () => Promise<unknown>): Promise<Operations>;
   /** What failed on our side. */
   readonly failures: readonly string[];
-  close(): Promise<void>;
 }
-
-/** The header by which a call is for a function that no client reaches. */
-export const functionHeader = 'x-test-function';
 
 /** The settings of functions, with secrets that are made for them. */
 export async function withSecrets(
@@ -53,7 +47,6 @@ export async function startInstance(
 ): Promise<Instance> {
   let spent: Partial<Record<Operation, number>> = {};
   const failures: string[] = [];
-  const opened = new Map<TargetName, Promise<Services>>();
   const open = async (name: TargetName): Promise<Services> => {
     const opened = await openGoogleServices(name, environment, (operation, times = 1) => {
       spent[operation] = (spent[operation] ?? 0) + times;
@@ -70,25 +63,10 @@ export async function startInstance(
       observe: () => {},
     };
   };
-  const services = (name: TargetName) => {
-    const found = opened.get(name) ?? open(name);
-    opened.set(name, found);
-    return found;
-  };
-  const server = await startServer(
-    async (message, response) => {
-      const { method = '', url = '' } = message;
-      const name = message.headers[functionHeader] ?? targetFor(method, url);
-      const target = targetNames.find((one) => one === name) ?? 'manifests';
-      const handler = serve(await services(target), { functions: targets[target].serves });
-      await handler(message, response);
-    },
-    { host: '127.0.0.1', port: 0, http2: false, stopMs: 10_000 },
-  );
+  const functions = await startFunctionsTogether(open);
   return {
-    url: `http://127.0.0.1:${server.port}`,
+    ...functions,
     upstream: environment['BERTH_MIRRORS']?.split('=')[1] ?? '',
-    services,
     failures,
     spentBy: async (act) => {
       assert.deepEqual(spent, {}, 'nothing is under way');
@@ -97,6 +75,5 @@ export async function startInstance(
       spent = {};
       return counted;
     },
-    close: () => server.stop(),
   };
 }

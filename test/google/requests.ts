@@ -20,6 +20,7 @@ import {
 import { reviewLink } from '#shared/registry/links.ts';
 import { write } from '#shared/registry/records.ts';
 import { type Answer, type Call, pushAll, send, sendAll } from '#test/support/calls.ts';
+import { functionHeader } from '#test/support/functions-together.ts';
 import {
   artifact,
   type Content,
@@ -29,7 +30,7 @@ import {
   randomBlob,
 } from '#test/support/manifests.ts';
 import type { CostName } from './costs.ts';
-import { functionHeader, type Instance } from './instance.ts';
+import type { Instance } from './instance.ts';
 
 /** Asks an instance for what the row is about. */
 export type Ask = (instance: Instance) => Promise<void>;

@@ -1,50 +1,53 @@
-// All functions of a registry inside the test's process, behind one port: each opened as in the cloud, with what it is
-// given there and nothing else, on Google's services. Ten processes less to start than as it is run, and what they run is
-// compiled once.
+// All functions of a registry inside the test's process, behind one port. Ten processes less to start than as it is run, and
+// what they run is compiled once.
 
 import { loadActions } from '#functions/actions.ts';
-import { openGoogleServices } from '#functions/google.ts';
-import { logRequests } from '#functions/observe.ts';
 import { serve } from '#functions/serve.ts';
+import type { Services } from '#functions/services.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
-import { environmentFor } from '#infra/local/commands.ts';
 import { targetFor } from '#infra/local/proxy.ts';
 import type { Handler } from '#shared/http/message.ts';
 import { startServer } from '#shared/http/server.ts';
-import type { Log } from '#shared/log.ts';
 
 export interface FunctionsTogether {
   /** `http://127.0.0.1:port` */
   readonly url: string;
+  /** What the function of that name was given. */
+  services(name: TargetName): Promise<Services>;
   close(): Promise<void>;
 }
 
-/** @param environment the settings of all functions @param log takes the lines of all of them */
+/** The header by which a call is for a function that no client reaches. */
+export const functionHeader = 'x-test-function';
+
+/** @param open gives a function what it has in the cloud, and nothing else, at its first request */
 export async function startFunctionsTogether(
-  environment: Readonly<Record<string, string>>,
-  log: Log,
+  open: (name: TargetName) => Promise<Services>,
 ): Promise<FunctionsTogether> {
   await loadActions();
-  const handlers = new Map<TargetName, Promise<Handler>>();
-  const open = async (name: TargetName) => {
-    const services = await openGoogleServices(name, environmentFor(name, environment));
-    return serve(
-      { ...services, log, observe: logRequests(log) },
-      { functions: targets[name].serves },
-    );
+  const opened = new Map<TargetName, Promise<{ services: Services; handler: Handler }>>();
+  const begin = async (name: TargetName) => {
+    const services = await open(name);
+    return { services, handler: serve(services, { functions: targets[name].serves }) };
   };
-  const handlerOf = (name: TargetName) => {
-    const handler = handlers.get(name) ?? open(name);
-    handlers.set(name, handler);
-    return handler;
+  const openedOf = (name: TargetName) => {
+    const found = opened.get(name) ?? begin(name);
+    opened.set(name, found);
+    return found;
   };
   const server = await startServer(
     async (message, response) => {
-      const name = targetFor(message.method ?? '', message.url ?? '');
-      const handler = await handlerOf(targetNames.find((one) => one === name) ?? 'manifests');
+      const { headers, method = '', url = '' } = message;
+      const name = headers[functionHeader] ?? targetFor(method, url);
+      const target = targetNames.find((one) => one === name) ?? 'manifests';
+      const { handler } = await openedOf(target);
       await handler(message, response);
     },
     { host: '127.0.0.1', port: 0, http2: false, stopMs: 10_000 },
   );
-  return { url: `http://127.0.0.1:${server.port}`, close: () => server.stop() };
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    services: async (name) => (await openedOf(name)).services,
+    close: () => server.stop(),
+  };
 }

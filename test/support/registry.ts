@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { AuditRecord } from '#functions/audit.ts';
+import { openGoogleServices } from '#functions/google.ts';
 import { locationsOf } from '#functions/locations.ts';
-import type { ServedRequest } from '#functions/observe.ts';
+import { logRequests, type ServedRequest } from '#functions/observe.ts';
 import type { Services } from '#functions/services.ts';
+import { environmentFor } from '#infra/local/commands.ts';
 import { createMetrics } from '#infra/local/metrics.ts';
 import { loadSecretVariables } from '#infra/local/secrets.ts';
 import { parseMember } from '#shared/auth/member.ts';
@@ -169,19 +171,22 @@ async function startTogether(options: TestRegistryOptions): Promise<TestRegistry
   const { variables } = await loadSecretVariables(directory, '');
   const logged: string[] = [];
   const audits: AuditLogged[] = [];
-  const functions = await startFunctionsTogether(
-    {
-      ...variables,
-      BERTH_ADMIN_HASH: hashSecret(adminPassword),
-      ...backend(directory).environment,
-      ...settingsFrom(options),
-    },
-    (severity, message, fields) => {
-      const line = JSON.stringify(fields ?? {});
-      if (message === 'audit') audits.push({ severity, ...JSON.parse(line) });
-      else if (severity === 'ERROR') logged.push(`${severity} ${message} ${line}`);
-    },
-  );
+  const environment = {
+    ...variables,
+    BERTH_ADMIN_HASH: hashSecret(adminPassword),
+    ...backend(directory).environment,
+    ...settingsFrom(options),
+  };
+  const log: Log = (severity, message, fields) => {
+    const line = JSON.stringify(fields ?? {});
+    if (message === 'audit') audits.push({ severity, ...JSON.parse(line) });
+    else if (severity === 'ERROR') logged.push(`${severity} ${message} ${line}`);
+  };
+  const functions = await startFunctionsTogether(async (name) => ({
+    ...(await openGoogleServices(name, environmentFor(name, environment))),
+    log,
+    observe: logRequests(log),
+  }));
   return onGoogle(directory, {
     url: functions.url,
     logged,
