@@ -7,7 +7,7 @@ import { openGoogleServices } from '#functions/google.ts';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
-import { targetFor } from '#infra/local/proxy.ts';
+import { backendOf } from '#infra/url-map/backend-of.ts';
 import { sha256 } from '#shared/auth/secrets.ts';
 import { startServer } from '#shared/http/server.ts';
 import type { Operation } from '#shared/ports/meter.ts';
@@ -77,8 +77,7 @@ export async function startInstance(
   };
   const server = await startServer(
     async (message, response) => {
-      const { method = '', url = '' } = message;
-      const name = message.headers[functionHeader] ?? targetFor(method, url);
+      const name = message.headers[functionHeader] ?? backendOf(message);
       const target = targetNames.find((one) => one === name) ?? 'manifests';
       const handler = serve(await services(target), { functions: targets[target].serves });
       await handler(message, response);

@@ -6,9 +6,9 @@ import { loadActions } from '#functions/actions.ts';
 import { openGoogleServices } from '#functions/google.ts';
 import { logRequests } from '#functions/observe.ts';
 import { serve } from '#functions/serve.ts';
-import { type TargetName, targetNames, targets } from '#functions/targets.ts';
+import { type TargetName, targets } from '#functions/targets.ts';
 import { environmentFor } from '#infra/local/commands.ts';
-import { targetFor } from '#infra/local/proxy.ts';
+import { backendOf } from '#infra/url-map/backend-of.ts';
 import type { Handler } from '#shared/http/message.ts';
 import { startServer } from '#shared/http/server.ts';
 import type { Log } from '#shared/log.ts';
@@ -40,8 +40,7 @@ export async function startFunctionsTogether(
   };
   const server = await startServer(
     async (message, response) => {
-      const name = targetFor(message.method ?? '', message.url ?? '');
-      const handler = await handlerOf(targetNames.find((one) => one === name) ?? 'manifests');
+      const handler = await handlerOf(backendOf(message));
       await handler(message, response);
     },
     { host: '127.0.0.1', port: 0, http2: false, stopMs: 10_000 },
