@@ -33,7 +33,7 @@ resource "google_cloudfunctions2_function" "functions" {
     available_memory                 = each.value.memory
     available_cpu                    = each.value.cpu
     max_instance_request_concurrency = each.value.concurrency
-    max_instance_count               = each.value.instances_max
+    max_instance_count               = local.instances_max[each.key]
     timeout_seconds                  = each.value.timeout_seconds
 
     # Nobody comes past the load balancer, whose limits hold for all. What no client asks for is not even behind that:
