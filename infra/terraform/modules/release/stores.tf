@@ -1,6 +1,7 @@
 resource "google_storage_bucket" "releases" {
-  project  = var.project
-  name     = "${var.project}-releases"
+  project = var.project
+  # Nobody can make a second one of a name while the first one is in a region that is lost.
+  name     = "${var.project}-releases-${var.region}"
   location = upper(var.region)
   labels   = { app = "berth" }
 
