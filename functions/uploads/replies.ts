@@ -7,8 +7,8 @@ import { parseContentRange, receivedRange } from '#shared/oci/range.ts';
 import type { Repository } from '#shared/registry/layout.ts';
 import {
   parseSession,
+  sessionIdIn,
   sessionLocation,
-  sessionMark,
   type UploadSession,
 } from '#shared/registry/sessions.ts';
 import type { Chunk } from '#shared/registry/uploads.ts';
@@ -20,8 +20,7 @@ export function sessionOf(
   { params, query, repository }: RepositoryRequest,
   { clock, stateKeys }: Services,
 ): { session: UploadSession; location: string } {
-  // Some clients encode what needs no encoding.
-  const id = (params['session'] ?? '').replace(/%7e$/i, sessionMark);
+  const id = sessionIdIn(params['session'] ?? '');
   const state = query.get('_state');
   const session = parseSession(repository, { id, state, keys: stateKeys, clock });
   return { session, location: sessionLocation(session, stateKeys) };
@@ -50,8 +49,7 @@ export function progress(
     headers: {
       Location: location,
       Range: receivedRange(offset),
-      // One that was opened before sessions were marked goes on.
-      'Docker-Upload-UUID': session.id.replace(sessionMark, ''),
+      'Docker-Upload-UUID': session.id,
     },
   };
 }

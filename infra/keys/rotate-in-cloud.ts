@@ -28,5 +28,5 @@ export async function rotateInCloud(
 
 const forced = [
   'What signed until now still verifies: where it is not to be trusted any more, rotate once more.',
-  'Instances that run keep the keys that they started with: have all of them start anew (infra/terraform/README.md).',
+  'Instances that run keep the keys that they started with: have all of them start anew (infra/terraform/RECOVERY.md).',
 ];

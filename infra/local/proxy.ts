@@ -1,13 +1,12 @@
-// What the load balancer does in the cloud: looks at a request's method, path and query, and hands it to the
-// function that answers it, which is another process here. Bodies pass through as they come, both ways.
+// What the load balancer does in the cloud: hands a request to the function that its rules name, which is another process
+// here. Bodies pass through as they come, both ways.
 
 import { once } from 'node:events';
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
-import { functionOf, type Route, routes } from '#functions/routes.ts';
+import { backendOf } from '#infra/url-map/backend-of.ts';
 import { normalAddress } from '#shared/http/address.ts';
 import type { Handler, Incoming, Outgoing } from '#shared/http/message.ts';
 import { errorReply, type Reply, type ReplyHeaders, writeReply } from '#shared/http/reply.ts';
-import { pathPattern } from '#shared/http/router.ts';
 import type { Log } from '#shared/log.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 
@@ -54,29 +53,6 @@ export function createProxy(
   };
 }
 
-/** The function that answers: `mirror` for a mirror's host; else that of the first route whose path fits, or `manifests`, which says what is wrong. */
-export function targetFor(method: string, url: string, isMirror = false): string {
-  if (isMirror) return 'mirror';
-  const mark = url.indexOf('?');
-  const path = mark === -1 ? url : url.slice(0, mark);
-  if (path.startsWith('/api/')) return 'admin';
-  if (mark !== -1 && new URLSearchParams(url.slice(mark + 1)).has('_state')) return 'uploads';
-  const isPush = (method === 'POST' || method === 'PATCH') && path.startsWith('/v2/');
-  const exact = routes.find((route) => route.path === path);
-  if (exact !== undefined) return deployedAs(exact);
-  if (isPush) return 'uploads';
-  const fitting = patterns.find(({ pattern }) => pattern.test(path));
-  return fitting === undefined ? 'manifests' : deployedAs(fitting.route);
-}
-
-/** Routes for who looks after one process are not deployed as a function. */
-function deployedAs(route: Route): string {
-  const name = functionOf(route);
-  return name === 'operator' ? 'manifests' : name;
-}
-
-const patterns = routes.map((route) => ({ route, pattern: pathPattern(route.path) }));
-
 async function forward(
   message: Incoming,
   response: Outgoing,
@@ -93,7 +69,7 @@ async function forward(
   },
 ): Promise<Reply> {
   const host = message.headers.host?.toLowerCase() ?? '';
-  const name = targetFor(message.method ?? '', message.url ?? '/', isMirror(host));
+  const name = isMirror(host) ? 'mirror' : backendOf(message);
   const port = portOf(name);
   if (port === undefined) return unavailable(name);
   const upstream = request({

@@ -3,6 +3,8 @@ resource "google_project_service" "needed" {
     "artifactregistry.googleapis.com",
     "billingbudgets.googleapis.com",
     "certificatemanager.googleapis.com",
+    # Of which billing account a budget is made.
+    "cloudbilling.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
     "cloudresourcemanager.googleapis.com",
@@ -12,6 +14,8 @@ resource "google_project_service" "needed" {
     "eventarcpublishing.googleapis.com",
     "firestore.googleapis.com",
     "iam.googleapis.com",
+    # By which operators borrow the account that releases.
+    "iamcredentials.googleapis.com",
     "logging.googleapis.com",
     "monitoring.googleapis.com",
     "pubsub.googleapis.com",

@@ -93,6 +93,7 @@ module "functions" {
   secret_environments = local.secret_environments
   source_archive      = module.release.functions
   repository          = module.release.repository
+  instances_max       = var.instances_max
 
   # A function that may not read its secrets does not start.
   depends_on = [module.identities, terraform_data.first_keys]
@@ -109,6 +110,7 @@ module "streaming_services" {
   environments        = local.environments
   secret_environments = local.secret_environments
   image               = module.release.image
+  instances_max       = var.instances_max
 
   depends_on = [module.identities, terraform_data.first_keys]
 }

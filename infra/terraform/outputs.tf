@@ -14,7 +14,7 @@ output "admin_password" {
 }
 
 output "rotate_keys" {
-  description = "How to have the next keys sign at once. Where one has leaked: twice, and then all instances are to start anew (README.md)."
+  description = "How to have the next keys sign at once. Where one has leaked: twice, and then all instances are to start anew (RECOVERY.md)."
   value       = "npm run rotate-keys -- --project ${var.project} --url-account ${module.identities.accounts["urls"]} --force"
 }
 

@@ -150,6 +150,18 @@ variable "throttle" {
   nullable = false
 }
 
+variable "instances_max" {
+  description = "How many instances of one function may run at once, whatever it needs. Cloud Run refuses a function that may have more than the region's quota of processors: 20 in most new projects, for which this is made. Ask for a greater quota, and then say here how much it is."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.instances_max >= 1 && floor(var.instances_max) == var.instances_max
+    error_message = "One instance at least, and whole ones."
+  }
+}
+
 variable "monthly_budget" {
   description = "Of how much a month, in the currency of the billing account, you are told when it is spent. Needs the right to make budgets there; without it, leave it out."
   type        = number

@@ -3,8 +3,9 @@ terraform {
 
   required_providers {
     google = {
-      source  = "hashicorp/google"
-      version = "~> 7.0"
+      source = "hashicorp/google"
+      # What default_uri_disabled is in: it left beta in autumn 2025.
+      version = "~> 7.10"
     }
   }
 

@@ -46,7 +46,7 @@ export function createRouter<R extends RoutePattern>(
 }
 
 /** What a route's path fits, whatever the method; each `{…}` is a group of that name. */
-export function pathPattern(path: string): RegExp {
+function pathPattern(path: string): RegExp {
   const source = path
     .replace(/[.]/g, '\\$&')
     .replace(/\{(\w+)\}/g, (_, name) => parameterPattern(name));

@@ -28,9 +28,9 @@ export interface StateKey {
 }
 
 /**
- * What every session's id ends with, and no tag, no digest and no name does: by the end of the path a load balancer tells
- * uploads from all else, however deep the name, and where the client has lost the query, too. Its patterns can say nothing
- * else of what comes after a name of any depth.
+ * What every session's address ends with before its query, and no tag, no digest and no name does: by the end of the path a
+ * load balancer tells uploads from all else, however deep the name, and where the client has lost the query, too. Its patterns
+ * can say nothing else of what comes after a name of any depth.
  */
 export const sessionMark = '~';
 
@@ -42,7 +42,7 @@ export function openSession(
   { clock, algorithm = 'sha256' }: { clock: Clock; algorithm?: Algorithm | undefined },
 ): UploadSession {
   const started = Math.floor(clock.now() / 1000) * 1000;
-  return { repository, id: `${randomUUID()}${sessionMark}`, started, algorithm };
+  return { repository, id: randomUUID(), started, algorithm };
 }
 
 /** The session's address, relative to the host: the same for its whole life. */
@@ -51,7 +51,15 @@ export function sessionLocation(session: UploadSession, keys: readonly StateKey[
   if (key === undefined) throw new Error('no key to sign upload sessions with');
   const claims = `${key.id}.${(session.started / 1000).toString(36)}.${session.algorithm}`;
   const state = `${claims}.${mac(key, session.repository, session.id, claims)}`;
-  return `/v2/${session.repository.name}/blobs/uploads/${session.id}?_state=${state}`;
+  return `/v2/${session.repository.name}/blobs/uploads/${session.id}${sessionMark}?_state=${state}`;
+}
+
+/**
+ * A session's id, of the last segment of its address. Some clients encode what needs no encoding; and what was opened before
+ * addresses had a mark goes on without.
+ */
+export function sessionIdIn(segment: string): string {
+  return segment.replace(/(?:~|%7e)$/i, '');
 }
 
 /**

@@ -42,6 +42,8 @@ export interface Stage {
   /** Whether somebody deletes: what was there may be gone. */
   readonly somethingIsDeleted: boolean;
   readonly broken: Broken;
+  /** The collector comes by its schedule, where what it removes has to be waited for. */
+  readonly collected: ((caller: Caller) => Promise<void>) | undefined;
   /** The turn it is. */
   turn(): number;
 }
@@ -68,6 +70,8 @@ export class Caller {
   readonly stage: Stage;
   readonly #client: Client;
   readonly #authorization: string | undefined;
+  /** Whether it was told to come back when a blob is removed. */
+  #isWaiting = false;
 
   /** @param authorization the admin's when left out */
   constructor(client: Client, stage: Stage, authorization?: string) {
@@ -120,6 +124,9 @@ export class Caller {
     for (let attempts = 1; attempts <= attemptsMax; attempts += 1) {
       const result = await attempt();
       if (result !== undefined) return result;
+      if (!this.#isWaiting) continue;
+      this.#isWaiting = false;
+      await this.stage.collected?.(this);
     }
     throw new Violation(`${this.#client.name} does not come through`);
   }
@@ -173,6 +180,7 @@ export class Caller {
     checkForm(exchange, struck);
     if (session !== undefined && struck.length > 0) session.isSpoiled = true;
     const { answer } = exchange;
+    if (answer?.status === 503 && answer.body.includes('being removed')) this.#isWaiting = true;
     if (answer === undefined || (answer.status >= 500 && answer.status !== 503)) return;
     const demand = (holds: boolean, what: string) => {
       if (!holds) throw new Violation(`${what}: ${tell(exchange)}`);

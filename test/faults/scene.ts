@@ -76,6 +76,9 @@ export class Scene {
       somethingIsDeleted: plan.actors.some(({ kind }) => kind === 'deleter'),
       broken,
       turn: () => this.run.turn,
+      collected: blobs.replaces
+        ? undefined
+        : (caller) => collect(caller, { kind: 'collector', times: 1, seconds: 1 }),
     };
   }
 

@@ -35,9 +35,8 @@ const prices: Readonly<Record<Operation, readonly [Service, number]>> = {
 };
 
 const requestPrice = 0.4 / million;
-/** Of an instance with one CPU, and so much memory. */
-export const secondPriceOf = (gibibytes: number) => 0.000024 + gibibytes * 0.0000025;
-const secondPrice = secondPriceOf(0.5);
+/** Of an instance with one CPU and 1 GiB, as Terraform makes them. */
+const secondPrice = 0.000024 + 0.0000025;
 /**
  * How long a request has an instance, which is assumed to have no other meanwhile: what is billed at least; and longer
  * where it carries a layer.
@@ -117,10 +116,7 @@ export function estimateTable(): string {
   return markdown([['a million', ...services, 'together'], ...rows]);
 }
 
-export function priceOfMillion(
-  { requests, layers, besides }: Scenario,
-  ofSecond = secondPrice,
-): Record<Service, number> {
+export function priceOfMillion({ requests, layers, besides }: Scenario): Record<Service, number> {
   const asked = Object.entries(requests);
   const operations = sum([
     ...asked.map(([name, times]) => [warmCost(name as CostName), times] as const),
@@ -133,7 +129,7 @@ export function priceOfMillion(
   }
   const count = asked.reduce((all, [, times]) => all + times, 0);
   const seconds = (count - layers) * secondsUsual + layers * secondsWithLayer;
-  price.functions += million * (count * requestPrice + seconds * ofSecond);
+  price.functions += million * (count * requestPrice + seconds * secondPrice);
   return price;
 }
 

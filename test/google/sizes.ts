@@ -32,7 +32,6 @@ import {
   type Scenario,
   type Service,
   scenarios,
-  secondPriceOf,
 } from './estimate.ts';
 
 interface Size {
@@ -113,9 +112,6 @@ const loggedKib = 1.5;
 const logGib = 0.5;
 const logGibFree = 50;
 
-/** What the functions really have. */
-const ofSecond = secondPriceOf(1);
-
 /** By itself, whoever uses it: an outbox that is swept each minute, reviews each ten, and two uptime checks from three places. */
 const byItself: readonly (readonly [Scenario, number])[] = [
   [{ what: 'sweeps', requests: { 'sweep of nothing': 1 }, layers: 0, besides: {} }, minutes],
@@ -174,7 +170,7 @@ function billOfUse(size: Size): Bill {
 function pricesOf(used: readonly (readonly [Scenario, number])[]): Record<Service, number> {
   const total = { Firestore: 0, 'Cloud Storage': 0, 'Pub/Sub': 0, functions: 0 };
   for (const [scenario, times] of used) {
-    const price = priceOfMillion(scenario, ofSecond);
+    const price = priceOfMillion(scenario);
     for (const service of Object.keys(total) as Service[]) {
       total[service] += (price[service] * times) / million;
     }

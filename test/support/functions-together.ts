@@ -5,7 +5,7 @@ import { loadActions } from '#functions/actions.ts';
 import { serve } from '#functions/serve.ts';
 import type { Services } from '#functions/services.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
-import { targetFor } from '#infra/local/proxy.ts';
+import { backendOf } from '#infra/url-map/backend-of.ts';
 import type { Handler } from '#shared/http/message.ts';
 import { startServer } from '#shared/http/server.ts';
 
@@ -37,10 +37,8 @@ export async function startFunctionsTogether(
   };
   const server = await startServer(
     async (message, response) => {
-      const { headers, method = '', url = '' } = message;
-      const name = headers[functionHeader] ?? targetFor(method, url);
-      const target = targetNames.find((one) => one === name) ?? 'manifests';
-      const { handler } = await openedOf(target);
+      const named = targetNames.find((one) => one === message.headers[functionHeader]);
+      const { handler } = await openedOf(named ?? backendOf(message));
       await handler(message, response);
     },
     { host: '127.0.0.1', port: 0, http2: false, stopMs: 10_000 },

@@ -143,6 +143,20 @@ describe('Terraform itself', { skip }, () => {
         );
       });
 
+      it('with no more instances than a new project’s quota of processors, and memory, allows', () => {
+        for (const { type, change, address } of plan.resource_changes) {
+          const [config = {}] = blocksOf(change.after, 'service_config');
+          const [template = {}] = blocksOf(change.after, 'template');
+          const [scaling = {}] = blocksOf(template, 'scaling');
+          if (type === 'google_cloudfunctions2_function') {
+            assert.ok(Number(config['max_instance_count']) <= 20, address);
+          }
+          if (type === 'google_cloud_run_v2_service') {
+            assert.ok(Number(scaling['max_instance_count']) <= 20, address);
+          }
+        }
+      });
+
       it('with no secret in what it remembers', () => {
         const secret = plan.resource_changes.filter(({ type }) => secretTypes.test(type));
         assert.deepEqual(

@@ -76,7 +76,7 @@ export const grants: Readonly<Record<string, Readonly<Record<string, string>>>> 
       'roles/storage.objectViewer → local.members["builder"]',
     'google_project_iam_member.operators': 'each.key → each.value',
     'google_service_account_iam_member.operators': 'each.key → each.value',
-    'google_project_iam_member.operators_sources': 'roles/storage.admin → each.key',
+    'google_storage_bucket_iam_member.operators_sources': 'each.key → each.value',
     'google_secret_manager_secret_iam_member.operators':
       'roles/secretmanager.secretAccessor → each.key',
     'google_project_iam_member.observers': 'each.key → each.value',

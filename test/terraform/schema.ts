@@ -25,7 +25,7 @@ export const changes: readonly Change[] = [
     type: 'google_cloud_run_v2_service',
     path: ['default_uri_disabled'],
     change: { added: 'bool' },
-    why: 'in google-beta only before 7.0',
+    why: 'in google-beta only until magic-modules#15256, of September 2025',
   },
   {
     kind: 'resource',

@@ -234,6 +234,7 @@ describe('the settings as Terraform computes them', { skip: withoutTerraform() }
             project: 'my-project',
             region: 'us-central1',
             accounts: {},
+            instances_max: 20,
             secret_environments: {},
             environments: { token: { BERTH_NEW: null } },
             ...(name === 'functions'

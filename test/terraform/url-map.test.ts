@@ -10,7 +10,8 @@ import fc from 'fast-check';
 import { type MatchRoute, routeMatcher } from '#functions/match.ts';
 import { functionOf, routes } from '#functions/routes.ts';
 import { type TargetName, targetNames, targets } from '#functions/targets.ts';
-import { type UrlMap, type UrlMatch, urlMap } from '#infra/terraform/generate/url-map.ts';
+import { backendOf } from '#infra/url-map/backend-of.ts';
+import { type UrlMap, type UrlMatch, urlMap } from '#infra/url-map/rules.ts';
 import { RegistryError } from '#shared/oci/errors.ts';
 import { parseRepositoryName } from '#shared/oci/reference.ts';
 import { type GoogleUrlMap, type MatchRule, routeBy, templatePattern } from './google-url-map.ts';
@@ -309,6 +310,20 @@ describe('the URL map', () => {
         assert.equal(outcome(own.get(reached(asked)), asked), expected(asked));
       }),
       { numRuns: 5000 },
+    );
+  });
+
+  it('is what a request goes by before functions on one machine, too', () => {
+    const asked = fc.record({
+      method,
+      url: fc.oneof(anyUrl, ...routes.map(({ path }) => filled(path))),
+      headers: fc.oneof(headers, fc.constant({ 'content-encoding': 'gzip' })),
+    });
+    fc.assert(
+      fc.property(asked, (one) => {
+        assert.equal(backendOf(one), reached(one));
+      }),
+      { numRuns: 3000 },
     );
   });
 

@@ -36,6 +36,7 @@ const takes: Readonly<Record<Variable, readonly Value[]>> = {
   ],
   mirror: [null, { location: 'eu', domains: { 'mirror.example.com': '' } }],
   monthly_budget: [null, 100],
+  instances_max: [1, 1000],
   subscribers: [{}, { mine: { endpoint: 'https://example.com/' } }],
   settings: [{}, { BERTH_ANONYMOUS_PULL: 'library' }],
   database: ['berth', 'berth-restored-2'],
@@ -74,6 +75,7 @@ const refuses: Readonly<Record<Variable, readonly Value[]>> = {
   ],
   settings: [{ BERTH_ANONYMUS_PULL: 'library' }, { BERTH_TOKEN_KEY: 'secret' }],
   database: ['(default)', 'abc', 'Berth'],
+  instances_max: [0, 1.5],
   regions: [{ us: 'US' }, { us: 'eu' }],
 };
 

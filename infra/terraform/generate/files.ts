@@ -1,8 +1,8 @@
 // What Terraform reads of the code: a file of JSON for each. A test holds that they are up to date.
 
 import { functionSettings } from '#functions/settings.ts';
+import { urlMap } from '#infra/url-map/rules.ts';
 import { documentKinds, expiringKinds, expiryField } from '#shared/google/firestore-fields.ts';
-import { urlMap } from './url-map.ts';
 
 /** File, from infra/terraform → what is in it. */
 export const generated: Readonly<Record<string, unknown>> = {

@@ -20,10 +20,8 @@ resource "google_cloudfunctions2_function" "functions" {
       }
     }
 
-    # What is in the archive is built already: nothing but what it depends on is installed.
-    environment_variables = { GOOGLE_NODE_RUN_SCRIPTS = "" }
-
-    # Installing runs what others wrote, so who builds may write images and read sources, and no more.
+    # What is in the archive is built already, and has no script: what it depends on is installed, and nothing is run. But
+    # installing runs what others wrote, so who builds may write images and read sources, and no more.
     service_account   = "projects/${var.project}/serviceAccounts/${var.accounts["builder"]}"
     docker_repository = var.repository
   }
@@ -33,7 +31,7 @@ resource "google_cloudfunctions2_function" "functions" {
     available_memory                 = each.value.memory
     available_cpu                    = each.value.cpu
     max_instance_request_concurrency = each.value.concurrency
-    max_instance_count               = each.value.instances_max
+    max_instance_count               = local.instances_max[each.key]
     timeout_seconds                  = each.value.timeout_seconds
 
     # Nobody comes past the load balancer, whose limits hold for all. What no client asks for is not even behind that:

@@ -39,3 +39,8 @@ variable "repository" {
   description = "The Docker repository in Artifact Registry that gets what is built of the functions, by its id: `projects/…/locations/…/repositories/…`."
   type        = string
 }
+
+variable "instances_max" {
+  description = "How many instances of a function may run at once, whatever it needs: what the region's quota of processors allows."
+  type        = number
+}

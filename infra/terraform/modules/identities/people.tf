@@ -13,6 +13,12 @@ locals {
     "roles/iam.serviceAccountUser",
   ]
 
+  # gcloud looks whether the bucket is there, and writes into it.
+  build_source_roles = [
+    "roles/storage.legacyBucketReader",
+    "roles/storage.objectUser",
+  ]
+
   observer_roles = [
     "roles/logging.viewer",
     "roles/monitoring.viewer",
@@ -38,19 +44,38 @@ resource "google_service_account_iam_member" "operators" {
   member             = each.value
 }
 
-# `gcloud builds submit` puts there what is to be built.
-resource "google_project_iam_member" "operators_sources" {
-  for_each = toset(local.operators)
+# `gcloud builds submit` puts there what is to be built. It would make the bucket itself, by this name and in this place, but
+# making one is a right on all of the project, which nobody has for one name alone.
+resource "google_storage_bucket" "build_sources" {
+  project  = var.project
+  name     = "${var.project}_cloudbuild"
+  location = "US"
+  labels   = { managed-by = "berth" }
 
-  project = var.project
-  role    = "roles/storage.admin"
-  member  = each.key
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
 
-  condition {
-    title       = "berth_build_sources"
-    description = "The bucket that builds are started from."
-    expression  = "resource.name.startsWith(\"projects/_/buckets/${var.project}_cloudbuild\")"
+  # Nobody asks for it when it is built.
+  soft_delete_policy {
+    retention_duration_seconds = 0
   }
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age = 30
+    }
+  }
+  force_destroy = true
+}
+
+resource "google_storage_bucket_iam_member" "operators_sources" {
+  for_each = { for pair in setproduct(local.operators, local.build_source_roles) : pair[1] => pair[0] }
+
+  bucket = google_storage_bucket.build_sources.name
+  role   = each.key
+  member = each.value
 }
 
 resource "google_secret_manager_secret_iam_member" "operators" {

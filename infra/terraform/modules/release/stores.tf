@@ -1,6 +1,7 @@
 resource "google_storage_bucket" "releases" {
-  project  = var.project
-  name     = "${var.project}-releases"
+  project = var.project
+  # Its region is in its name: when that is lost, there can be another one.
+  name     = "${var.project}-releases-${var.region}"
   location = upper(var.region)
   labels   = { app = "berth" }
 

@@ -28,7 +28,7 @@ resource "google_cloud_run_v2_service" "services" {
     timeout                          = "${each.value.timeout_seconds}s"
 
     scaling {
-      max_instance_count = each.value.instances_max
+      max_instance_count = local.instances_max[each.key]
     }
 
     containers {

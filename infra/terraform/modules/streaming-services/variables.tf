@@ -50,3 +50,8 @@ variable "image" {
     error_message = "An image is deployed by its digest."
   }
 }
+
+variable "instances_max" {
+  description = "How many instances of a service may run at once, whatever it needs: what the region's quota of processors allows."
+  type        = number
+}
