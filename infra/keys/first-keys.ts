@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { makeFirstSecrets } from '#shared/auth/rotation/first-secrets.ts';
 import { rotateKeys } from '#shared/auth/rotation/rotate.ts';
-import { told } from '../local/serving.ts';
+import { told } from '../told.ts';
 import { openKeyStores, projectOptions } from './project.ts';
 
 /** Makes them; on failure says why on standard error and ends with 1. */

@@ -2,8 +2,8 @@
 
 import { collectMirrors } from '#shared/mirror/collect.ts';
 import { type Collected, collectOnce } from '#shared/registry/collect.ts';
+import { told } from '../told.ts';
 import { openRegistry } from './registry.ts';
-import { told } from './serving.ts';
 import { readSettings } from './settings.ts';
 
 /** Collects; on failure says why on standard error and ends with 1. */

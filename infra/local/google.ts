@@ -9,13 +9,14 @@ import { type TargetName, targetNames } from '#functions/targets.ts';
 import { startServer } from '#shared/http/server.ts';
 import { stderrLog } from '#shared/log.ts';
 import type { Environment } from '#shared/settings.ts';
+import { told } from '../told.ts';
 import { commandsFor } from './commands.ts';
 import { prepareTopic } from './emulators.ts';
 import { type FunctionProcess, startProcesses } from './processes.ts';
 import { createProxy } from './proxy.ts';
 import { startSchedule } from './schedule.ts';
 import { loadSecretVariables } from './secrets.ts';
-import { greet, told, untilStopped } from './serving.ts';
+import { greet, untilStopped } from './serving.ts';
 import { readSettings } from './settings.ts';
 
 /** How long requests in flight may go on once the gateway is told to stop. */

@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util';
 import { lockDirectory } from '#shared/embedded/lock.ts';
 import { projectOptions } from '../keys/project.ts';
 import { rotateInCloud } from '../keys/rotate-in-cloud.ts';
+import { told } from '../told.ts';
 import { rotateKeys } from './secrets.ts';
-import { told } from './serving.ts';
 import { readSettings } from './settings.ts';
 
 /** Rotates; on failure says why on standard error and ends with 1. */

@@ -2,18 +2,6 @@
 
 import type { Settings } from './settings.ts';
 
-/** Runs a command's body; on failure says why on standard error and ends with 1. */
-export async function told(body: () => Promise<void>): Promise<void> {
-  // Whoever read the log has gone: no reason to stop.
-  process.stderr.on('error', () => undefined);
-  try {
-    await body();
-  } catch (error) {
-    process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
-}
-
 /** @param stop called at SIGINT or SIGTERM; when it resolves nothing may be left to wait for, and so the process ends */
 export function untilStopped(stop: () => Promise<void>): void {
   let stopping = false;

@@ -1,10 +1,11 @@
 // `npm start`: the registry on this machine, until SIGINT or SIGTERM.
 
 import type { Observe } from '#functions/observe.ts';
+import { told } from '../told.ts';
 import { startGateway } from './gateway.ts';
 import { openRegistry } from './registry.ts';
 import { startRelay } from './relay.ts';
-import { greet, told, untilStopped } from './serving.ts';
+import { greet, untilStopped } from './serving.ts';
 import { readSettings } from './settings.ts';
 
 /** Starts; on failure says why on standard error and ends with 1. */

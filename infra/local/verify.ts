@@ -4,8 +4,8 @@
 
 import { parseArgs } from 'node:util';
 import { type Verified, verifyAll } from '#shared/registry/verify.ts';
+import { told } from '../told.ts';
 import { openRegistry } from './registry.ts';
-import { told } from './serving.ts';
 import { readSettings } from './settings.ts';
 
 /** Verifies; ends with 1 when something is damaged, or says why it could not look. */
