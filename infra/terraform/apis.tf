@@ -35,3 +35,17 @@ resource "google_project_service" "needed" {
 data "google_project" "registry" {
   project_id = var.project
 }
+
+# Some of these accounts are made only when they are first needed, and can do nothing for minutes after that: what needs them would
+# fail the first time. So they are made at the beginning, which the provider has only in its beta.
+resource "terraform_data" "service_agents" {
+  for_each = toset(["eventarc.googleapis.com", "pubsub.googleapis.com"])
+
+  triggers_replace = [var.project]
+
+  provisioner "local-exec" {
+    command = "gcloud beta services identity create --service=${each.key} --project=${var.project} --quiet"
+  }
+
+  depends_on = [google_project_service.needed]
+}

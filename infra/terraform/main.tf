@@ -40,7 +40,7 @@ module "events" {
   relay            = module.functions.services["events"]
   trigger_account  = module.identities.accounts["trigger"]
 
-  depends_on = [google_project_service.needed]
+  depends_on = [google_project_service.needed, terraform_data.service_agents]
 }
 
 module "identities" {

@@ -82,6 +82,8 @@ export const grants: Readonly<Record<string, Readonly<Record<string, string>>>> 
     'google_project_iam_member.observers': 'each.key → each.value',
   },
   events: {
+    'google_project_iam_member.eventarc_agent':
+      'roles/eventarc.serviceAgent → local.eventarc_agent',
     'google_pubsub_topic_iam_member.dead_letters': 'roles/pubsub.publisher → local.pubsub_agent',
     'google_pubsub_subscription_iam_member.subscriber':
       'roles/pubsub.subscriber → local.pubsub_agent',

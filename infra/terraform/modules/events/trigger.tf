@@ -33,4 +33,17 @@ resource "google_eventarc_trigger" "outbox" {
   }
 
   service_account = var.trigger_account
+
+  depends_on = [google_project_iam_member.eventarc_agent]
+}
+
+# Google's own account for triggers. It gives itself this role at its first trigger, too late for that one.
+resource "google_project_iam_member" "eventarc_agent" {
+  project = var.project
+  role    = "roles/eventarc.serviceAgent"
+  member  = local.eventarc_agent
+}
+
+locals {
+  eventarc_agent = "serviceAccount:service-${var.project_number}@gcp-sa-eventarc.iam.gserviceaccount.com"
 }
