@@ -43,7 +43,7 @@ export class Session {
   }
 
   get id(): string {
-    return /\/uploads\/([^?/]+)/.exec(this.location)?.[1] ?? '';
+    return /\/uploads\/([^?/~]+)/.exec(this.location)?.[1] ?? '';
   }
 }
 

@@ -188,7 +188,7 @@ function expected(asked: Asked): string {
   const said = outcome(whole, asked);
   if (/ operator\//.test(said)) return nowhere;
   const isSession = / uploads\/(status|finish|cancel) /.test(said);
-  return isSession && !ours(asked.url) ? nowhere : said;
+  return isSession && !ours(asked.url) ? '404 BLOB_UPLOAD_UNKNOWN' : said;
 }
 
 const markers = ['blobs', 'manifests', 'tags', 'uploads', 'list', 'referrers', 'token', 'v2'];
