@@ -44,7 +44,7 @@ function open(algorithm?: 'sha256' | 'sha512') {
 
 function read(location: string): { id: string; state: string } {
   const url = new URL(location, 'http://localhost');
-  const [, id] = /^\/v2\/team\/image\/blobs\/uploads\/([^/]+)$/.exec(url.pathname) ?? [];
+  const [, id] = /^\/v2\/team\/image\/blobs\/uploads\/([^/]+)~$/.exec(url.pathname) ?? [];
   const state = url.searchParams.get('_state');
   assert.ok(id !== undefined && state !== null, location);
   assert.deepEqual([...url.searchParams.keys()], ['_state']);
