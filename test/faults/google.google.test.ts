@@ -18,7 +18,7 @@ const emulators = [await startEmulator('firestore'), await startEmulator('pubsub
 testFaults('faults of Google’s stores', {
   open,
   firstSeed: Number(seed ?? 1),
-  seeds: Number(process.env['BERTH_FAULT_SEEDS'] ?? (seed === undefined ? 50 : 1)),
+  seeds: Number(process.env['BERTH_FAULT_SEEDS'] ?? (seed === undefined ? 30 : 1)),
   isThorough: false,
   skip: emulators.find(({ skip }) => skip !== false)?.skip ?? false,
 });
