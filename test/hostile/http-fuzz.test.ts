@@ -57,7 +57,6 @@ const leastShares: readonly (readonly [number, number])[] = [
     [405, 0.02],
   ] as const),
   ...([
-    [413, 0.000_05],
     [414, 0.002],
     [415, 0.0005],
     [416, 0.002],
