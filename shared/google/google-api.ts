@@ -2,6 +2,7 @@
 // and size, made again while it fails in passing, and failing with a StorageFailure that tells nothing of what was sent.
 
 import type { GoogleAuth } from 'google-auth-library';
+import { textAtMost } from '../ports/text-at-most.ts';
 import { StorageFailure } from './storage-failure.ts';
 import { type Patience, patient, retried } from './storage-retries.ts';
 
@@ -78,7 +79,12 @@ export class GoogleApi {
   async #fetched(url: URL, init: RequestInit): Promise<{ status: number; text: string }> {
     try {
       const response = await fetch(url, init);
-      return { status: response.status, text: await boundedText(response) };
+      const text = await textAtMost(
+        response.body ?? [],
+        answerBytesMax,
+        () => new StorageFailure('an answer of Google’s was too large', {}),
+      );
+      return { status: response.status, text };
     } catch (error) {
       if (error instanceof StorageFailure) throw error;
       // What fetch says is not repeated: it may quote a header.
@@ -146,16 +152,4 @@ function reasonIn(text: string): string {
   } catch {
     return 'no reason was given';
   }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // To leave the loop is to cancel the rest.
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > answerBytesMax) throw new StorageFailure('an answer of Google’s was too large', {});
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,6 +1,7 @@
 // Questions to Google's endpoints. Whatever is not an answer of theirs is `GoogleSilent`, and grants nothing.
 
 import { googleAnswerBytesMax, googleAnswerMs } from '../../oci/limits.ts';
+import { textAtMost } from '../../ports/text-at-most.ts';
 
 const hosts = {
   oauth2: 'https://oauth2.googleapis.com',
@@ -98,7 +99,11 @@ async function askOnce(
   let text: string;
   try {
     response = await fetch(url, { method, headers, redirect: 'error', signal });
-    text = await boundedText(response);
+    text = await textAtMost(
+      response.body ?? [],
+      googleAnswerBytesMax,
+      () => new GoogleSilent('answer too large'),
+    );
   } catch (error) {
     if (error instanceof GoogleSilent) throw error;
     // What fetch says is not repeated: it may quote a header.
@@ -111,18 +116,6 @@ async function askOnce(
   const body = parseJson(text);
   if (status < 400 && body === undefined) throw new GoogleSilent('not JSON');
   return { status, body, freshSeconds: freshSecondsOf(response.headers) };
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // To leave the loop is to cancel the rest.
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > googleAnswerBytesMax) throw new GoogleSilent('answer too large');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parseJson(text: string): unknown {

@@ -5,6 +5,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from 'node:https';
 import { lookUpFor, type Network, urlFault } from '../../http/public-connection.ts';
 import { issuerAnswerBytesMax } from '../../oci/limits.ts';
+import { textAtMost } from '../../ports/text-at-most.ts';
 
 export interface IssuerAnswer {
   readonly text: string;
@@ -50,14 +51,9 @@ async function read(response: IncomingMessage): Promise<string> {
   // None was asked for, and what is small when it comes may be large when it is unpacked.
   const { 'content-encoding': encoding = 'identity' } = response.headers;
   if (encoding !== 'identity') throw new Error('its answer is compressed');
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of response as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > issuerAnswerBytesMax) {
-      throw new Error(`its answer is larger than ${issuerAnswerBytesMax} bytes`);
-    }
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
+  return textAtMost(
+    response,
+    issuerAnswerBytesMax,
+    () => new Error(`its answer is larger than ${issuerAnswerBytesMax} bytes`),
+  );
 }
