@@ -1,4 +1,4 @@
-// `npm run terraform`: writes down for Terraform what the code says, so that it is said once.
+// `npm run terraform`: writes down for Terraform what the code says, so that it is said once. (Biome lays it out.)
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
