@@ -14,6 +14,9 @@ export interface RoutedRequest {
 
 type Fits = (path: string, query: URLSearchParams, request: RoutedRequest) => boolean;
 
+/** What the operators of a template take of a path: RFC 3986's `pchar` but for `=` and `*`. */
+const taken = "A-Za-z0-9\\-._~%!$&'()+,;:@";
+
 const rules = urlMap.rules.map(({ backend, matches }) => ({ backend, fits: matches.map(fitsOf) }));
 
 /** The function that answers: that of the first rule which fits. */
@@ -40,6 +43,6 @@ function fitsOf(match: UrlMatch): Fits {
 function templatePattern(template: string): RegExp {
   const source = template
     .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*\*?/g, (operator) => (operator === '*' ? '[^/]+' : '.*'));
+    .replace(/\*\*?/g, (operator) => (operator === '*' ? `[${taken}]+` : `[${taken}/]*`));
   return new RegExp(`^${source}$`);
 }
